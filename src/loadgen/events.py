@@ -214,6 +214,8 @@ class Monitored(Event):
     """A monitor has read its series."""
 
     reading: Reading
+    target: str = ""
+    """The name of the candidate beside whose load it was read, in a comparison; else empty."""
 
     @property
     def at_ns(self) -> int:
@@ -226,6 +228,8 @@ class MonitorGap(Event):
     """A monitor has no reading of one of its times."""
 
     gap: Gap
+    target: str = ""
+    """As in Monitored."""
 
     @property
     def at_ns(self) -> int:

@@ -21,9 +21,10 @@ from loadgen.compare.rounds import Contender, Contestant, RequestsFailed, Rounds
 from loadgen.compare.settings import Awake, ComparisonSettings, Idle
 from loadgen.compare.stretch import Stretch
 from loadgen.errors import TargetError
-from loadgen.events import Event
+from loadgen.events import Event, Monitored, MonitorGap
 from loadgen.host import awake, machine
 from loadgen.judge.verdict import VerdictLimits
+from loadgen.monitors.plan import MonitorPlan
 from loadgen.plan import KeptHistory
 from loadgen.reason import Code
 from loadgen.server_plan import ServerPlan, loopback
@@ -131,6 +132,24 @@ def test_each_candidate_has_a_history_of_its_own_of_each_round(tmp_path: Path) -
     assert len(numbers) == 4
     assert {each.name for each in (tmp_path / "of").iterdir()} == set(names)
     assert Code.HISTORIES_KEPT in rounds.notes.values()
+
+
+def test_monitors_read_each_candidate_s_own_server_and_say_whose_it_is() -> None:
+    every_ns, events = NS_PER_S // 50, list[Event]()
+    read = (
+        MonitorPlan("redis", "redis", every_ns=every_ns),
+        MonitorPlan("proc", "absent", every_ns=every_ns, process="no such process"),
+    )
+    found = [replace(managed(name=name), monitors=read) for name in ("a", "b")]
+    rounds = Rounds(found, CLOSED, 1, events.append)
+    rounds.next()
+    readings = [event for event in events if isinstance(event, Monitored)]
+    identities = {(event.target, event.reading.identity) for event in readings}
+    assert sorted(name for name, _ in identities) == ["a", "b"], "each candidate is one process"
+    gaps = {(event.target, event.gap.monitor, event.gap.why) for event in events if isinstance(event, MonitorGap)}
+    assert {(name, "absent", "no process is named no such process") for name in ("a", "b")} <= gaps
+    silent = [words for words, code in rounds.notes.items() if code is Code.MONITOR_SILENT]
+    assert [words.partition(" gave")[0] for words in silent] == ["a: monitor absent", "b: monitor absent"]
 
 
 def test_only_the_loops_of_judged_metrics_are_run() -> None:

@@ -91,6 +91,40 @@ def test_names_are_those_of_what_the_configuration_has(tmp_path: Path, text: str
     assert found(tmp_path, text) == []
 
 
+READ = '[[monitor]]\nkind = "redis"\n[[monitor]]\nkind = "proc"\nname = "proxy"\npid = 1\n'
+
+
+def loaded(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "good.toml"
+    path.write_text(text)
+    load(path)
+
+
+def test_the_series_of_monitors_are_names(tmp_path: Path) -> None:
+    of_one = checks("growth(used_memory) < 1MB/min", "max(fds) < 9 and max(rss[proxy]) < 1GB", "gaps[redis] == 0")
+    loaded(tmp_path, READ + of_one)
+
+
+def test_what_only_one_monitor_has_needs_no_selector_and_what_several_have_does(tmp_path: Path) -> None:
+    assert problems(tmp_path, f"{READ}{checks('max(uptime) > 1s')}") == [
+        "bench.toml:8:1: check[0].expr: column 5: the monitors redis and proxy have uptime; name one of them: "
+        "uptime[redis]"
+    ]
+
+
+def test_a_managed_server_keeps_its_names(tmp_path: Path) -> None:
+    """`cpu` is a number of both; with two monitors of the kind it is still the server's."""
+    server = '[target.server]\ncommand = ["redis-server", "--port", "{port}"]\n'
+    again = '[[monitor]]\nkind = "proc"\npid = 2\n'
+    loaded(tmp_path, f"{server}{READ}{again}{checks('max(cpu) < 1')}")
+    assert len(problems(tmp_path, f"{READ}{again}{checks('max(cpu) < 1')}")) == 1
+
+
+def test_a_monitor_that_is_wrong_makes_no_mistake_of_a_check_on_it(tmp_path: Path) -> None:
+    [only] = problems(tmp_path, f'[[monitor]]\nkind = "proc"\nevery = "1ns"\n{checks("max(uptime) < 1s")}')
+    assert only.startswith("bench.toml:3:1: monitor[0].every: ")
+
+
 def test_a_scenario_has_checks_with_the_names_of_a_trial() -> None:
     scenario = scenario_of(f"title = 'x'\nnodes = 2\n{checks('p99[fault, node 2] < 50ms')}", "mine", "mine.toml")
     assert scenario.checks == (Check("p99[fault, node 2] < 50ms"),)

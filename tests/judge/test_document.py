@@ -26,6 +26,7 @@ from loadgen.judge.expression.functions import FUNCTIONS
 from loadgen.judge.expression.parser import parse
 from loadgen.judge.expression.syntax import Quantity
 from loadgen.judge.expression.vocabulary import Known, Over, Vocabulary
+from loadgen.judge.monitored import OF_MONITORS
 from loadgen.trial import metrics
 from loadgen.usage import Usage
 
@@ -64,7 +65,7 @@ def of_functions() -> str:
 TABLES = {
     "functions": of_functions,
     "run": lambda: of_names({**run_metrics.NAMES, **run_metrics.OF_FAULTS}),
-    "monitors": lambda: of_names(run_metrics.OF_MONITORS),
+    "monitors": lambda: of_names(OF_MONITORS),
     "trial": lambda: of_names(metrics.NAMES),
 }
 
@@ -88,7 +89,7 @@ def test_an_example_is_judged(number: int, tmp_path: Path) -> None:
     example = EXAMPLES[number]
     if "title =" in example:
         checks = scenario_of(example, "example", "example.toml").checks
-        answers = judge(checks, TRIAL, metrics.TrialMetrics(evidence()))
+        answers = judge(checks, TRIAL, metrics.TrialMetrics(evidence(), TRIAL))
     else:
         path = tmp_path / "example.toml"
         path.write_text(example)

@@ -137,7 +137,7 @@ def test_a_monitor_that_never_read_cannot_be_told_of_and_its_reason_is_said() ->
     assert one.found == "cannot tell: the monitor proxy gave no reading: no process has the id 7"
     late = answered("max(fds) < 100", read={}, reports=[reports[0], replace(silent, gaps=0, why="")])
     assert late.found == (
-        "cannot tell: the monitor proxy gave no reading, as none of its times lay within the measure window"
+        "cannot tell: the monitor proxy gave no reading, as none of its times lay within the time that is measured"
     )
 
 

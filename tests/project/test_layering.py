@@ -110,8 +110,9 @@ judge.judging ← slo judge.verdict judge.check
 judge.diagnosis ← units phase protocol escape greeting snapshot plan
 judge.failures ← units escape severity reason snapshot judge.diagnosis
 judge.outages ← snapshot stats faults.report
+judge.monitored ← judge.check judge.expression monitors.reading monitors.report
 judge.run_metrics ← percentiles plan snapshot slo usage events faults.report judge.check judge.expression
-    monitors.reading monitors.report
+    judge.monitored monitors.reading
 compare.shape ← plan
 compare.metric ← percentiles
 compare.settings ←
@@ -151,10 +152,12 @@ runner ← units version phase errors escape severity reason signs usage snapsho
     faults.operator_thread faults.report
     faults.timeline verify.history host worker monitors.reading monitors.report monitors.account monitors.plan
     monitors
-compare ← units percentiles phase errors severity reason signs server_plan snapshot slo overload plan events
+compare ← monitors.plan
+    units percentiles phase errors severity reason signs server_plan snapshot slo overload plan events
     stats verify.history judge.verdict judge.failures compare.shape compare.metric compare.settings compare.candidate
     compare.round compare.answers host target.talk target worker runner record.read record version
-smoke ← units errors reason plan events judge.judging smoke.limits smoke.observed smoke.ended smoke.criteria host
+smoke ← monitors.plan
+    units errors reason plan events judge.judging smoke.limits smoke.observed smoke.ended smoke.criteria host
     target.talk target runner version
 
 # Faults, and clients on trial.
@@ -191,7 +194,7 @@ soak.found ← slo judge.expression soak.checkpoints
 soak.growths ← units stats soak.store
 soak.verdict ← units severity slo judge.check soak.asked soak.bands soak.checkpoints soak.dataset soak.found
     soak.growths
-soak.metrics ← units judge.expression judge.run_metrics soak.asked soak.checkpoints soak.found
+soak.metrics ← units judge.expression judge.monitored judge.run_metrics soak.asked soak.checkpoints soak.found
     soak.growths soak.store
 soak.journal ← units judge.check soak.asked soak.bands soak.checkpoints soak.dataset soak.folder soak.found soak.growths
     soak.metrics soak.store soak.verdict
@@ -213,7 +216,8 @@ soak.go ← errors escape soak.observed_signal soak.served_signal soak.signal
 soak.leader ← units phase errors reason signs usage snapshot plan events judge.judging judge.verdict runner worker
     monitors monitors.reading soak.asked soak.capture soak.checkpoints soak.ended soak.folder soak.found soak.go
     soak.journal soak.totals soak.written
-trial.plan ← plan judge.check faults.fault
+trial.plan ← monitors.plan
+    plan judge.check faults.fault
 trial.observed ← algebra engine._histogram
 trial.check ← severity judge.check
 trial.value ←
@@ -243,13 +247,17 @@ trial.caller ← units errors host engine._time engine._reactor worker trial.obs
     trial.board trial.schedule trial.claims trial.recording trial.book trial.adapters trial.sockets trial.messages
     trial.tasks trial.threads
 trial.callers ← units errors worker trial.observed trial.plan trial.messages trial.caller
-trial.scenario ← units judge.check faults.fault faults.kinds trial.plan
-trial.ended ← severity reason events faults.report trial.check trial.observed trial.plan
-trial.evidence ← faults.fault faults.kinds faults.report trial.ended trial.observed trial.plan
+trial.scenario ← monitors.plan
+    units judge.check faults.fault faults.kinds trial.plan
+trial.ended ← monitors.report
+    severity reason events faults.report trial.check trial.observed trial.plan
+trial.evidence ← monitors.reading monitors.report
+    faults.fault faults.kinds faults.report trial.ended trial.observed trial.plan
 trial.account ← stats faults.report trial.ended trial.evidence trial.observed trial.plan
 trial.course ← faults.fault faults.timeline trial.plan
 trial.drawn ← units faults.fault faults.kinds trial.plan trial.scenario
-trial.metrics ← percentiles stats judge.check judge.expression trial.account trial.check trial.ended trial.evidence
+trial.metrics ← judge.monitored monitors
+    percentiles stats judge.check judge.expression trial.account trial.check trial.ended trial.evidence
     trial.observed
 trial.checks ← units faults.kinds faults.report trial.account trial.check trial.ended trial.evidence trial.observed
     trial.plan
@@ -340,7 +348,8 @@ verify.stress.shape ←
 verify.stress.ended ← units severity reason events verify.case verify.stress.shape
 verify.full ← units errors severity reason events verify.case verify.checked verify.ended verify.campaign
     verify.stress.ended
-verify.stress.stress ← errors reason signs plan events judge.judging host target.talk target runner version
+verify.stress.stress ← monitors.plan
+    errors reason signs plan events judge.judging host target.talk target runner version
     verify.stress.shape verify.stress.ended
 
 # The memcache client: state machines without clock and socket, but for the shell (`client._shell`).
@@ -373,7 +382,8 @@ client._shell ← engine._reactor engine._time engine._transport client._actions
     client._node client._request client.batch client.breaker
 client ← client._key client._request client._shell client.assembly client.batch client.breaker client.errors client.meta
     client.options client.pool client.results client.stats client.version
-trial.trial ← units errors escape version severity reason plan events target.talk runner faults.bench trial.plan
+trial.trial ← monitors.reading monitors
+    units errors escape version severity reason plan events target.talk runner faults.bench trial.plan
     trial.callers
     trial.backend trial.board trial.ended trial.evidence trial.account trial.course trial.checks trial.metrics
     trial.recording verify.history
@@ -386,7 +396,8 @@ config.document ← units errors secret config.tables
 config.told ← units errors server_plan plan stats judge.verdict judge.judging compare.settings smoke.limits
     faults.fault faults.kinds judge.expression monitors.plan monitors config.tables
     judge.check soak.bands
-config ← units lazy protocol errors escape plan judge.check judge.run_metrics
+config ← judge.monitored
+    units lazy protocol errors escape plan judge.check judge.run_metrics
     faults.fault faults.kinds trial.metrics trial.observed trial.plan trial.scenario
     engine._history engine._ketama config.tables config.document config.told verify.reply verify.step
     verify.expectation verify.spec
@@ -418,7 +429,7 @@ record ← phase errors escape events compare.round compare.answers smoke.ended 
     verify.stress.ended verify.checked soak.ended
 
 # Events to text.
-output.words ← judge.expression monitors.reading monitors.report
+output.words ← judge.expression monitors.report
     units percentiles phase escape usage snapshot slo overload plan events stats judge.check
     judge.verdict
     compare.metric compare.candidate compare.round compare.answers smoke.check smoke.ended severity faults.fault
@@ -445,7 +456,8 @@ output ← lazy errors phase events trial.ended verify.ended output.words output
     output.formats output.tui
 
 # The library.
-library ← units phase errors reason server_plan usage plan events judge.judging compare.answers faults.operator_thread
+library ← monitors.plan
+    units phase errors reason server_plan usage plan events judge.judging compare.answers faults.operator_thread
     faults.bench target runner compare config record
 __init__ ← lazy version errors reason snapshot slo events _resp _memcache compare.answers runner library
 
@@ -459,7 +471,8 @@ selftest.bench ← units errors events judge.verdict selftest.reach runner libra
 # The command.
 cli.options ← units errors escape verify.tape verify.kinds
 cli.flags ← protocol errors escape plan config cli.options
-cli ← errors escape severity reason server_plan usage plan events stats judge.judging compare.answers
+cli ← monitors.plan
+    errors escape severity reason server_plan usage plan events stats judge.judging compare.answers
     selftest.reach faults.operator_thread faults.bench host target.talk runner compare config.tables config
     output cli.options cli.flags version units faults.fault faults.kinds trial.plan trial.workloads
     trial.adapters trial.scenario trial.drawn verify.kinds verify.case verify.artifact verify.replay verify.ended

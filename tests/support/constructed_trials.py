@@ -14,6 +14,8 @@ from constructed_events import START_S
 from loadgen.events import Event, FaultBegan, FaultEnded
 from loadgen.faults.fault import Fault, Layer
 from loadgen.faults.report import FaultReport, Spell
+from loadgen.judge.expression.dimension import COUNT
+from loadgen.monitors.report import MonitorReport, SeriesReport
 from loadgen.reason import Code, Reason
 from loadgen.severity import Severity
 from loadgen.trial.account import Account
@@ -231,6 +233,14 @@ def untold() -> TrialEnded:
     return ended(found, plan=replace(PLAN, client=ClientPlan("bare", "bare:make")), client_version="", server="")
 
 
+def monitored() -> TrialEnded:
+    """A trial with a monitor that had gaps while the node was down."""
+    series = SeriesReport("fds", COUNT, 80, 32, 23, 32, 25, -28.5)
+    why = "the server is not running"
+    read = MonitorReport("proc", "proc", readings=80, gaps=5, why=why, restarts=1, series=(series,))
+    return ended(evidence(), monitors=(read,))
+
+
 def could_not_run() -> TrialEnded:
     why = Reason(Code.WORKER_DIED, "caller 1 of pymemcache ended with exit status 1", Severity.COULD_NOT_RUN)
     return TrialEnded(plan=PLAN, checks=(), reasons=(why,), wall_s=START_S + 2)
@@ -291,4 +301,5 @@ TRIALS: dict[str, Callable[[], list[Event]]] = {
     "chaos_interrupted": lambda: chaos(interrupted(), interrupted=True),
     "chaos_several": lambda: chaos(passed(), failed(), untold()),
     "chaos_without_faults": without_faults,
+    "chaos_monitored": lambda: chaos(monitored()),
 }

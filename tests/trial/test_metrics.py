@@ -27,6 +27,9 @@ from rendered import emit_all
 from loadgen.errors import ExitCode
 from loadgen.faults.report import FaultReport, Spell
 from loadgen.judge.check import Check, Level, judge
+from loadgen.monitors.plan import MonitorPlan
+from loadgen.monitors.reading import Reading
+from loadgen.monitors.report import MonitorReport
 from loadgen.output import create
 from loadgen.output.reports.trials_junit import junit
 from loadgen.trial.ended import ChaosEnded, TrialEnded
@@ -36,7 +39,8 @@ from loadgen.trial.observed import Observed
 
 
 def answered(check: str, found: Evidence) -> tuple[bool | None, str]:
-    [one] = judge([Check(check)], vocabulary(found.plan.nodes), TrialMetrics(found))
+    names = vocabulary(found.plan.nodes)
+    [one] = judge([Check(check)], names, TrialMetrics(found, names))
     return one.passed, one.found
 
 
@@ -166,3 +170,21 @@ def test_the_slowest_of_a_phase_is_a_time() -> None:
 
     found = evidence(slow_once)
     assert answered("slowest == 900ms and slowest[recovery] < 1ms and quantile(slowest, 50 %) < 1ms", found)[0]
+
+
+def test_a_monitor_s_series_gaps_and_restarts_are_names_of_a_trial() -> None:
+    plans = (MonitorPlan("proc", "proc"), MonitorPlan("redis", "redis"))
+    readings = tuple(Reading("proc", number * S, 0.0, {"fds": 5.0 + number}, "pid 7") for number in range(4))
+    reports = (
+        MonitorReport("proc", "proc", readings=4, gaps=2),
+        MonitorReport("redis", "redis", gaps=1, why="refused"),
+    )
+    checks = tuple(
+        Check(text)
+        for text in ("max(fds) == 8 and growth(fds[proc]) == 60/min", "gaps == 3 and restarts == 0", "max(keys) > 0")
+    )
+    found = evidence()
+    found = replace(found, plan=replace(found.plan, monitors=plans, checks=checks), readings=readings, monitors=reports)
+    answers = judged(found)
+    assert [each.passed for each in answers] == [True, True, None]
+    assert answers[2].found == "cannot tell: the monitor redis gave no reading: refused"

@@ -255,6 +255,35 @@ def test_every_problem_of_a_file_is_reported_at_once() -> None:
     assert len(caught.value.problems) == 4
 
 
+MONITORED = """title = "a"
+[[monitor]]
+kind = "proc"
+[[monitor]]
+kind = "redis"
+name = "cache"
+server = "127.0.0.1:6380"
+[[check]]
+expr = "max(fds) < 9 and growth(used_memory[cache]) < 1MB/min and gaps == 0"
+"""
+
+
+def test_a_scenario_has_monitors_whose_series_are_names_of_its_checks() -> None:
+    scenario = scenario_file.scenario_of(MONITORED, "a", "a.toml")
+    assert [(each.kind, each.name) for each in scenario.monitors] == [("proc", "proc"), ("redis", "cache")]
+    assert str(scenario.monitors[1].server.endpoints[0]) == "127.0.0.1:6380"  # type: ignore[union-attr]
+    with pytest.raises(ConfigError) as raised:
+        scenario_file.scenario_of(
+            MONITORED.replace('"cache"', '"fault"').replace("max(fds)", "max(fdss)").replace("[cache]", ""),
+            "a",
+            "a.toml",
+        )
+    assert [problem.partition(": ")[2] for problem in raised.value.problems] == [
+        'monitor[1]: "fault" is another monitor, or selects something else in checks; give this one another name, such '
+        'as name = "fault_2"',
+        "check[0].expr: column 5: there is no fdss here; did you mean fds?",
+    ]
+
+
 def test_a_group_s_view_of_a_node_has_a_number_after_the_other_group_s() -> None:
     scenario = catalogue.scenario("split-brain")
     assert [fault.on for fault in scenario.faults] == [(1,), (5,)]

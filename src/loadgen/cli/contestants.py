@@ -261,7 +261,7 @@ class Contestants:
         plan, limits = config.contested(settings, pins.load)
         if server is not None:
             server = replace(server, cpus=server.cpus or pins.servers)
-        return contestant(plan, server, limits)
+        return contestant(plan, server, limits, config.monitors(settings))
 
 
 def named(settings: Config, name: str) -> Named:

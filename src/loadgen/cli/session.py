@@ -19,8 +19,10 @@ from loadgen.faults.bench import bench_of
 from loadgen.faults.operator_thread import OperatorThread
 from loadgen.host import machine
 from loadgen.judge.judging import Judging
+from loadgen.monitors.plan import MonitorPlan
 from loadgen.plan import Plan
 from loadgen.reason import Code, Reason
+from loadgen.runner import beside
 from loadgen.runner.run import Run
 from loadgen.runner.search import Saturation
 from loadgen.runner.stop import Stop
@@ -51,6 +53,8 @@ class Session:
     """Carries out the faults of the configuration."""
     notes: tuple[Reason, ...]
     """Remarks of the bench on the loads' results."""
+    monitors: tuple[MonitorPlan, ...]
+    """What is read beside each load."""
     outputs: output.Outputs
     identity: str
     """The server's own name and version."""
@@ -79,19 +83,19 @@ class Session:
     def measure_one(self, plan: Plan) -> Result:
         self.announce(plan)
         stop = Stop()
-        run = Run(
-            plan,
-            self.emit,
-            judging=self.judging,
-            embedded=self.embedded,
-            ceiling=ceiling_of(plan),
-            server=self.server,
-            operator=self.operator,
-            notes=self.notes,
-            stop=stop,
-        )
-        with interrupts.caught(stop):
-            result = run.result()
+        with interrupts.caught(stop), beside.opened(self.monitors, plan.target, self.server) as board:
+            result = Run(
+                plan,
+                self.emit,
+                judging=self.judging,
+                embedded=self.embedded,
+                ceiling=ceiling_of(plan),
+                server=self.server,
+                operator=self.operator,
+                board=board,
+                notes=self.notes,
+                stop=stop,
+            ).result()
         self.emit(result)
         return result
 
@@ -101,17 +105,17 @@ class Session:
         [plan] = self.plans
         self.announce(plan, settings)
         stop = Stop()
-        search = Saturation(
-            plan,
-            settings,
-            self.emit,
-            judging=self.judging,
-            embedded=self.embedded,
-            server=self.server,
-            stop=stop,
-        )
-        with interrupts.caught(stop):
-            ended = search.result()
+        with interrupts.caught(stop), beside.opened(self.monitors, plan.target, self.server) as board:
+            ended = Saturation(
+                plan,
+                settings,
+                self.emit,
+                judging=self.judging,
+                embedded=self.embedded,
+                server=self.server,
+                board=board,
+                stop=stop,
+            ).result()
         self.emit(ended)
         return ended.exit_code
 
@@ -146,7 +150,7 @@ def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
     for warning in settings.warnings:
         output.remark(f"warning: {warning}")
     with contextlib.ExitStack() as stack:
-        plans = plans_of(given, flags, settings)
+        plans, monitors = plans_of(given, flags, settings), config.monitors(settings)
         outputs = stack.enter_context(output.opened(wanted(given, settings)))
         own = config.server_plan(settings, name_of(given, flags))
         if given.embedded:
@@ -159,7 +163,7 @@ def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
         up = stack.enter_context(bench.up(outputs.emit))
         plans = tuple(plan.at(*up.endpoints) for plan in plans)
         identity = identify(plans[0].target)
-        yield Session(settings, plans, given.embedded, up.server, up.operator, up.notes, outputs, identity)
+        yield Session(settings, plans, given.embedded, up.server, up.operator, up.notes, monitors, outputs, identity)
 
 
 def ceiling_of(plan: Plan) -> Ceiling | None:

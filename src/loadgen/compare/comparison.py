@@ -19,6 +19,7 @@ from loadgen.compare.shape import Shape
 from loadgen.errors import UsageError
 from loadgen.events import Event
 from loadgen.judge.verdict import VerdictLimits
+from loadgen.monitors.plan import MonitorPlan
 from loadgen.plan import Plan
 from loadgen.reason import Reason
 from loadgen.runner.stop import NEVER, Stop
@@ -68,14 +69,19 @@ class Comparison:
         return Contest(self.found, self.settings, self.seed, emit, self.notes, stop=stop)
 
 
-def contestant(plan: Plan, server: ServerPlan | None, limits: VerdictLimits) -> Contestant:
-    """Return the candidate that runs under `plan`: `server`, started for each round, or else the plan's endpoints."""
+def contestant(
+    plan: Plan, server: ServerPlan | None, limits: VerdictLimits, monitors: tuple[MonitorPlan, ...]
+) -> Contestant:
+    """Return the candidate that runs under `plan`: `server`, started for each round, or else the plan's endpoints.
+
+    `monitors` read beside it.
+    """
     shape = Shape.of(plan)
     if server is None:
         candidate = Candidate(",".join(map(str, plan.target.endpoints)), "endpoint", shape=shape)
     else:
         candidate = Candidate(server.name, "server", shape=shape)
-    return Contestant(candidate, plan, servers_of(plan.target, server), limits)
+    return Contestant(candidate, plan, servers_of(plan.target, server), limits, monitors)
 
 
 def _check_loads(found: Sequence[Contestant | Stored]) -> None:

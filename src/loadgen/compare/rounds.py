@@ -31,10 +31,13 @@ from loadgen.events import Event, Overall, Part, Progress
 from loadgen.host import awake, machine
 from loadgen.judge import failures
 from loadgen.judge.verdict import VerdictLimits
+from loadgen.monitors.plan import MonitorPlan
 from loadgen.overload import of_window
 from loadgen.phase import OF_A_LOAD
 from loadgen.plan import Plan, Segment
 from loadgen.reason import Code, Reason
+from loadgen.runner import beside
+from loadgen.runner.beside import Beside
 from loadgen.runner.crew import START_AHEAD_NS, Crew
 from loadgen.runner.ended_early import EndedEarly
 from loadgen.runner.stop import NEVER, Stop
@@ -92,6 +95,8 @@ class Contestant:
     """A server of our own is started for each round, and watched; a given server is neither restarted nor watched."""
     limits: VerdictLimits
     """The limits on the generator's own influence, and on failed requests and connections."""
+    monitors: tuple[MonitorPlan, ...] = ()
+    """What is read beside the candidate's load, and beside that of the others while it is idle."""
 
 
 @dataclass(slots=True)
@@ -103,6 +108,8 @@ class Contender:
     plan: Plan
     crew: Crew
     workers: WorkerProcesses
+    beside: Beside | None = None
+    """Its monitors."""
     stretches: dict[str, Stretch] = field(default_factory=dict)
     """By loop, all slices merged."""
     idle_cpu_ns: int = 0
@@ -131,7 +138,7 @@ class Contender:
 
 
 class Rounds:
-    """Rounds of the contestants, one for each call of `next`. `emit` receives progress only.
+    """Rounds of the contestants, one for each call of `next`. `emit` receives progress and what monitors read.
 
     Raises TargetError or WorkerError when a candidate cannot be measured, Interrupted when `stop` is set; UsageError or
     OutputError, when it is made, where histories cannot be kept as they are wanted.
@@ -161,6 +168,8 @@ class Rounds:
         self.identities: list[str] = [contestant.candidate.identity for contestant in contestants]
         self.notes: dict[str, Code] = {}
         """Remarks on the rounds so far, each once, by their words."""
+        self.started: dict[int, Contender] = {}
+        """The contenders that are up, by place."""
         plans = [each.plan for each in contestants]
         refuse_shared([(each.candidate.name, each.plan) for each in contestants if each.candidate.kind == "endpoint"])
         self.histories = Histories(plans)
@@ -269,7 +278,7 @@ class Rounds:
 
         Raises Interrupted when the stop token was set in the meantime.
         """
-        contenders: dict[int, Contender] = {}
+        contenders = self.started = dict[int, Contender]()
         with contextlib.ExitStack() as stack:
             for place in places:
                 contenders[place] = self.start(place, stack)
@@ -284,6 +293,8 @@ class Rounds:
                     words = "CPUs are kept from sleeping while servers are measured; to change that, set awake"
                     self.notes[words] = Code.KEPT_AWAKE
                 yield contenders
+                self.tell_news()
+                self.note_monitors(contenders)
             except EndedEarly:
                 raise self.stopped(contenders) from None
             finally:
@@ -315,14 +326,29 @@ class Rounds:
             self.identities[place] = identify(plan.target)
         workers, tell = WorkerProcesses(), self.emitter(contestant.candidate)
         crew = Crew(plan, tell, make_member=workers, server=up.server, stop=self.stop)
-        return Contender(contestant, up.server, plan, crew, workers)
+        board = stack.enter_context(beside.opened(contestant.monitors, plan.target, up.server))
+        monitors = Beside(board, target=contestant.candidate.name) if board is not None else None
+        return Contender(contestant, up.server, plan, crew, workers, monitors)
 
     def emitter(self, candidate: Candidate) -> Callable[[Event], None]:
         def tell(event: Event) -> None:
+            self.tell_news()
             if isinstance(event, Progress):
                 self.emit(replace(event, overall=self.course.overall(), target=candidate.name))
 
         return tell
+
+    def tell_news(self) -> None:
+        """Emit what the monitors of all contenders have read since the last time, in order of time."""
+        besides = [contender.beside for contender in self.started.values() if contender.beside is not None]
+        for news in sorted((each for one in besides for each in one.news()), key=lambda each: each.at_ns):
+            self.emit(news)
+
+    def note_monitors(self, contenders: dict[int, Contender]) -> None:
+        """Note which monitors had no reading in a part of a round, or read several processes."""
+        for _, contender in sorted(contenders.items()):
+            for reason in beside.notes(contender.beside.reports() if contender.beside is not None else ()):
+                self.notes[f"{contender.name}: {reason.words}"] = reason.code
 
     def pause_others(self, chosen: Contender, contenders: dict[int, Contender]) -> None:
         """If idle servers are to be stopped, stop the servers of all other contenders, and resume the chosen one's."""

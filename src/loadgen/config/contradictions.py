@@ -395,7 +395,9 @@ _SPOKEN = {"redis": Wire.RESP, "memcached": Wire.MEMCACHE}
 
 def _checks_can_be_judged(config: Config) -> Iterator[Problem]:
     """Yield everything that is wrong in the text of a check, by the names that a run of this configuration has."""
-    if config.check and config.workload.saturation_search is not None:
+    if not config.check:
+        return
+    if config.workload.saturation_search is not None:
         yield Problem(
             (("check",), _SEARCH),
             ProblemCode.NEVER_JUDGED,
@@ -408,12 +410,14 @@ def _checks_can_be_judged(config: Config) -> Iterator[Problem]:
         has_keys=PROTOCOLS[config.target.protocol].has_keys,
         has_faults=bool(config.fault),
         is_watched=config.target.server is not None,
-        monitors=series(config),
+        monitors=series(config.monitor),
     )
     for index, check in enumerate(config.check):
         for wrong in mistakes(check.expr, names):
             code = ProblemCode.UNKNOWN_NAME if wrong.is_unknown else ProblemCode.NO_CONDITION
-            yield Problem((("check", index, "expr"),), code, str(wrong))
+            # The name may be that of a monitor which was left out, as something else is wrong with it.
+            also = (("monitor",),) if wrong.is_unknown else ()
+            yield Problem((("check", index, "expr"), *also), code, str(wrong))
 
 
 _RULES: tuple[Callable[[Config], Iterator[Problem]], ...] = (

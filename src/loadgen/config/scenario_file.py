@@ -19,13 +19,16 @@ from loadgen.config.document.toml_text import toml_value
 from loadgen.config.loader import parse_override
 from loadgen.config.tables.check import CheckTable, checks
 from loadgen.config.tables.fault import FaultTable
+from loadgen.config.tables.monitor import MonitorTable
 from loadgen.config.tables.table import Path as KeyPath
 from loadgen.config.tables.table import Table
 from loadgen.config.told.faults import faults
+from loadgen.config.told.monitors import series, without_credentials
 from loadgen.faults.fault import Fault, Layer
 from loadgen.faults.kinds import KINDS, Judged
 from loadgen.judge.check import Check, mistakes
-from loadgen.trial.metrics import vocabulary
+from loadgen.judge.monitored import MonitoredSeries
+from loadgen.trial.metrics import SELECTORS, vocabulary
 from loadgen.trial.observed import ERRORS
 from loadgen.trial.plan import Limits
 from loadgen.trial.scenario import Scenario
@@ -114,7 +117,7 @@ _LIMITS: Rows = {
 
 _TRIAL: Rows = {"client": ("clients", _clients)}
 
-_TABLES = ("trial", "phases", "limits", "client", "fault", "check")
+_TABLES = ("trial", "phases", "limits", "client", "fault", "check", "monitor")
 
 
 class _Faults(Table):
@@ -122,6 +125,12 @@ class _Faults(Table):
 
     # Lax for the container alone, as TOML has lists and no tuples.
     fault: tuple[FaultTable, ...] = Field(default=(), strict=False)
+
+
+class _Monitors(Table):
+    """The monitors of a scenario."""
+
+    monitor: tuple[MonitorTable, ...] = Field(default=(), strict=False)
 
 
 class _Checks(Table):
@@ -154,6 +163,7 @@ def changed(scenario: Scenario, overrides: Sequence[str]) -> Scenario:
     given = scenario_of("\n".join(lines), scenario.name, "the command line", overrides)
     fields = {name: getattr(given, name) for name, _ in _KEYS.values() if getattr(given, name) != getattr(_PLAIN, name)}
     kept = {"title": scenario.title, "clients": given.clients, "client": given.client, "limits": given.limits}
+    kept |= {"monitors": given.monitors}
     return replace(scenario, **{**fields, **kept})
 
 
@@ -203,7 +213,9 @@ class _Reader:
         values |= self._values("trial", _TRIAL)
         values["client"] = self._client()
         values["faults"] = tuple(self._faults(count, groups, values["phases"].fault_ns))
-        values["checks"] = self._checks(count)
+        monitors = self._monitors()
+        values["monitors"] = without_credentials(monitors)
+        values["checks"] = self._checks(count, series(monitors))
         return Scenario(**({"name": name, "title": ""} | values))
 
     def _client(self) -> dict[str, str | int | float | bool]:
@@ -230,12 +242,32 @@ class _Reader:
             # Without a seed of its own a fault gets one of the trial.
             yield replace(fault, on=on, seed=fault.seed if "seed" in table else 0)
 
-    def _checks(self, nodes: int) -> tuple[Check, ...]:
+    def _monitors(self) -> tuple[MonitorTable, ...]:
+        """Return the monitors, which are written as in a configuration, and have no names of selectors in checks."""
+        found = self._reading.tables(("monitor",))
+        try:
+            tables = _Monitors.model_validate({"monitor": found}).monitor
+        except ValidationError as error:
+            for problem in problems_in(error):
+                self._reading.problem(problem.paths[0], problem.sentence)
+            return ()
+        taken = [*SELECTORS]
+        for index, table in enumerate(tables):
+            if table.called in taken:
+                self._reading.problem(
+                    ("monitor", index),
+                    f'"{table.called}" is another monitor, or selects something else in checks; give this one another '
+                    f'name, such as name = "{table.called}_2"',
+                )
+            taken.append(table.called)
+        return tables
+
+    def _checks(self, nodes: int, monitors: MonitoredSeries) -> tuple[Check, ...]:
         """Return the checks, which are written as in a configuration, with the names that a trial has."""
         found = self._reading.tables(("check",))
         for index, table in enumerate(found):
             expr = table.get("expr")
-            for wrong in mistakes(expr, vocabulary(nodes)) if isinstance(expr, str) else ():
+            for wrong in mistakes(expr, vocabulary(nodes, monitors)) if isinstance(expr, str) else ():
                 self._reading.problem(("check", index, "expr"), str(wrong))
         try:
             return checks(_Checks.model_validate({"check": found}).check)

@@ -15,13 +15,10 @@ from loadgen.events import PhaseCounted, Result, Sample
 from loadgen.faults.report import Outage
 from loadgen.judge.check import Check
 from loadgen.judge.expression.dimension import COUNT, NUMBER, PER_TIME, SHARE, SIZE, TIME
-from loadgen.judge.expression.mistake import Malformed
-from loadgen.judge.expression.parser import parse
-from loadgen.judge.expression.syntax import series_named
 from loadgen.judge.expression.value import AtLeast, Scalar, Series, Unknown
 from loadgen.judge.expression.vocabulary import MONITOR, Axis, Known, Over, Vocabulary
+from loadgen.judge.monitored import OF_MONITORS, MonitoredSeries, MonitorMetrics, of_monitors, series_of
 from loadgen.monitors.reading import Reading
-from loadgen.monitors.report import MonitorReport
 from loadgen.percentiles import PERCENTILES
 from loadgen.plan import Plan
 from loadgen.snapshot import Snapshot, Tally
@@ -87,14 +84,6 @@ OF_FAULTS: Mapping[str, Known] = {
     ),
 }
 
-OF_MONITORS: Mapping[str, Known] = {
-    "gaps": Known(COUNT, "times at which a monitor had no reading, of all monitors or of one", (MONITOR,)),
-    "restarts": Known(COUNT, "readings of another process than the one before, of all monitors or of one", (MONITOR,)),
-}
-
-MonitoredSeries = Mapping[str, Mapping[str, Known]]
-"""By monitor, the series that it has."""
-
 
 def vocabulary(
     *,
@@ -145,14 +134,12 @@ class RunMetrics:
         self._ends_ns = [*accumulate(phase.length_ns for phase in plan.load.phases)]
         self._points: dict[tuple[str, str], list[tuple[int, int, float]]] = {}
         """By name and command, for each interval its beginning, its end and its value."""
-        self._read: dict[tuple[str, str], list[tuple[int, float]]] = {}
-        """By monitor and series, the time and the value of each reading."""
+        checks = tuple(checks)
         for check in checks:
-            for name, chosen in _series_of(check, names):
-                if MONITOR in chosen:
-                    self._read[str(chosen[MONITOR]), name] = []
-                else:
+            for name, chosen in series_of(check, names):
+                if MONITOR not in chosen:
                     self._points[name, str(chosen.get("command", "all"))] = []
+        self._read = MonitorMetrics(checks, names)
         self._result: Result | None = None
 
     def add(self, sample: Sample, from_ns: int) -> None:
@@ -164,9 +151,7 @@ class RunMetrics:
 
     def add_reading(self, reading: Reading, at_ns: int) -> None:
         """Take what a monitor read `at_ns` after the window began."""
-        for (monitor, name), points in self._read.items():
-            if monitor == reading.monitor and name in reading.values:
-                points.append((at_ns, reading.values[name]))
+        self._read.add(reading, at_ns)
 
     def of(self, result: Result) -> RunMetrics:
         """Return the same with the Result, of which values are taken from now on."""
@@ -181,7 +166,7 @@ class RunMetrics:
         if name in OF_FAULTS:
             return _of_outages(name, result, chosen.get("node"))
         if name in OF_MONITORS:
-            return _of_monitors(name, result.monitors, chosen.get(MONITOR))
+            return of_monitors(name, chosen.get(MONITOR), result.monitors)
         match name:
             case "connections_failed":
                 return Fraction(result.overall.connections.failed)
@@ -196,7 +181,8 @@ class RunMetrics:
 
     def series(self, name: str, chosen: Mapping[str, str | int]) -> Series | Unknown:
         if MONITOR in chosen:
-            return self._series_read(str(chosen[MONITOR]), name)
+            assert self._result is not None, "values are asked for after the run"
+            return self._read.series(name, chosen[MONITOR], self._result.monitors)
         points = self._points[name, str(chosen.get("command", "all"))]
         if "phase" in chosen:
             number = int(chosen["phase"])
@@ -206,30 +192,6 @@ class RunMetrics:
             return Unknown(f"the server was not watched, so that {name} is not known")
         since_ns = (points[0][0] if points else 0) if NAMES[name].over is Over.INTERVALS else None
         return Series(tuple((to_ns, value) for _, to_ns, value in points), since_ns)
-
-    def _series_read(self, monitor: str, name: str) -> Series | Unknown:
-        assert self._result is not None, "values are asked for after the run"
-        if points := self._read[monitor, name]:
-            return Series(tuple(points))
-        [report] = (each for each in self._result.monitors if each.name == monitor)
-        if report.readings:
-            return Unknown(f"the monitor {monitor} read no {name}: what it reads does not have it")
-        why = f": {report.why}" if report.gaps else ", as none of its times lay within the measure window"
-        return Unknown(f"the monitor {monitor} gave no reading{why}")
-
-
-def _series_of(check: Check, names: Vocabulary) -> Iterable[tuple[str, Mapping[str, str | int]]]:
-    """Return the series that a check names, each with its selectors by axis."""
-    try:
-        named = series_named(parse(check.expr))
-    except Malformed:
-        return []
-    return [(name.name, names.chosen(name, [])) for name in named if names.known(name) is not None]
-
-
-def _of_monitors(name: str, reports: Iterable[MonitorReport], monitor: str | int | None) -> Scalar:
-    chosen = [report for report in reports if monitor in (None, report.name)]
-    return Fraction(sum(report.gaps if name == "gaps" else report.restarts for report in chosen))
 
 
 def _of_sample(name: str, command: str, sample: Sample) -> float | None:

@@ -52,5 +52,6 @@ def compare(
 def _contestant(each: str | Server, plan: Plan) -> Contestant:
     if isinstance(each, Server) and each.is_running:
         each = each.endpoint
-    told, limits = config.contested(plan.replace(target=each).config)
-    return contestant(told, each.plan if isinstance(each, Server) else None, limits)
+    settings = plan.replace(target=each).config
+    told, limits = config.contested(settings)
+    return contestant(told, each.plan if isinstance(each, Server) else None, limits, config.monitors(settings))

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from loadgen.faults.operator_thread import OperatorThread
 from loadgen.judge.judging import Judging
+from loadgen.monitors.plan import MonitorPlan
 from loadgen.plan import Plan
 from loadgen.reason import Reason
 from loadgen.usage import WatchedServer
@@ -21,5 +22,7 @@ class Loading:
     """The server when loadgen started it; else None."""
     operator: OperatorThread | None = None
     """Carries out the plan's faults; None without faults."""
+    monitors: tuple[MonitorPlan, ...] = ()
+    """What is read beside the load."""
     notes: tuple[Reason, ...] = ()
     """Remarks of the bench on the load's result."""

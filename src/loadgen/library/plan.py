@@ -41,6 +41,7 @@ KEYS = {
     "slo": "slo",
     "checks": "check",
     "faults": "fault",
+    "monitors": "monitor",
 }
 """Each keyword of a Plan, and its key in the configuration."""
 
@@ -53,7 +54,8 @@ class Plan:
     override it. `settings` has any other key of the configuration, by its dotted name: `{"verdict.lag": "30s"}`. Values
     are those of TOML: `duration="10s"`, `commands={"get": 80, "set": 20}`, `slo={"p99": "1ms"}`,
     `checks=[{"expr": "errors / requests < 0.1 %"}]`,
-    `faults=[{"kind": "kill", "at": "5s", "for": "2s"}]`. A keyword that is not given has its value in `file`, or the
+    `faults=[{"kind": "kill", "at": "5s", "for": "2s"}]`,
+    `monitors=[{"kind": "proc"}]`. A keyword that is not given has its value in `file`, or the
     default that `loadgen config --keys` lists.
 
     Raises ConfigError with every problem found, UsageError for an unknown preset.
@@ -89,6 +91,7 @@ class Plan:
         slo: Mapping[str, object] | None = None,
         checks: Sequence[Mapping[str, object]] | None = None,
         faults: Sequence[Mapping[str, object]] | None = None,
+        monitors: Sequence[Mapping[str, object]] | None = None,
     ) -> None:
         given = locals()
         self._keywords: dict[str, Any] = {
@@ -126,19 +129,21 @@ class Plan:
         cannot be resolved; FaultError when a fault cannot be carried out here.
         """
         resolved, judging = config.resolve(self.config), config.judging(self.config)
+        monitors = config.monitors(self.config)
         if self.config.fault:
             if self.server is not None and self.server.is_running:
                 raise UsageError("a plan with faults starts its server itself: run it outside of `with server:`.")
             described = self.server.plan if self.server is not None else None
             faults = config.faults(self.config.fault, resolved.seed)
             with bench_of(resolved.target, described, faults).up(lambda progress: None) as up:
-                yield Loading(resolved.at(*up.endpoints), judging, up.server, up.operator, up.notes)
+                yield Loading(resolved.at(*up.endpoints), judging, up.server, up.operator, monitors, up.notes)
             return
         if self.server is None:
-            yield Loading(resolved, judging, None)
+            yield Loading(resolved, judging, None, monitors=monitors)
             return
         with self.server.up() as server:
-            yield Loading(resolved.at(Endpoint(server.host, server.port, server.host)), judging, server)
+            told = resolved.at(Endpoint(server.host, server.port, server.host))
+            yield Loading(told, judging, server, monitors=monitors)
 
     def replace(self, **keywords: Any) -> Self:
         """Return the same plan with other values for these keywords."""

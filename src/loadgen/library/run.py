@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 
 from loadgen.events import Event, Result
 from loadgen.library.plan import Plan
+from loadgen.runner import beside
 from loadgen.runner.run import Run
 from loadgen.runner.stop import NEVER, Stop
 from loadgen.runner.timeline import At
@@ -27,7 +28,7 @@ def run(
     `failed_because`, `invalid_because`). Raises TargetError when there is no server to measure, WorkerError when the
     load's own processes cannot run, FaultError when a fault of the plan cannot be carried out here.
     """
-    with plan.up() as loading:
+    with plan.up() as loading, beside.opened(loading.monitors, loading.plan.target, loading.server) as board:
         result = Run(
             loading.plan,
             on_event,
@@ -35,6 +36,7 @@ def run(
             embedded=plan.server is not None and plan.server.is_builtin,
             server=loading.server,
             operator=loading.operator,
+            board=board,
             notes=loading.notes,
             stop=stop,
             timeline=timeline,

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from loadgen import config
 from loadgen.events import Event, SearchEnded
 from loadgen.library.plan import Plan
+from loadgen.runner import beside
 from loadgen.runner.search import Saturation
 from loadgen.runner.stop import NEVER, Stop
 
@@ -31,7 +32,7 @@ def search(
     if limits:
         plan = plan.replace(settings={**plan.settings, f"{SEARCH}.slo": limits})
     settings = config.search_settings(plan.config)
-    with plan.up() as loading:
+    with plan.up() as loading, beside.opened(loading.monitors, loading.plan.target, loading.server) as board:
         ended = Saturation(
             loading.plan,
             settings,
@@ -39,6 +40,7 @@ def search(
             judging=loading.judging,
             embedded=plan.server is not None and plan.server.is_builtin,
             server=loading.server,
+            board=board,
             stop=stop,
         ).result()
     on_event(ended)

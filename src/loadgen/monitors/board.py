@@ -109,7 +109,9 @@ class _Seat:
         with self._lock:
             begun_ns = self._schedule.begun_ns
             self._missed(self._schedule.passed(now_ns), begun_ns)
-            news, self._news = self._news, []
+            # What has come since then is left: another monitor that was asked before may have older news by now.
+            news = [each for each in self._news if each.at_ns <= now_ns]
+            self._news = [each for each in self._news if each.at_ns > now_ns]
         return news
 
     def first(self, deadline_s: float, timeout_s: float) -> Gap | None:

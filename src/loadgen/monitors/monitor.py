@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -75,6 +75,11 @@ def make(plan: MonitorPlan, under: UnderLoad | None = None) -> Monitor:
     from loadgen.monitors.sources import WithSources
 
     return WithSources(monitor, plan, pid=getattr(monitor, "pid", None))
+
+
+def series_of(plans: Iterable[MonitorPlan]) -> Mapping[str, Mapping[str, Known]]:
+    """Return the series that the monitors of these plans have, by the monitor's name. Opens nothing."""
+    return {plan.name: make(plan).series for plan in plans}
 
 
 def _of_kind(plan: MonitorPlan, under: UnderLoad) -> Monitor:

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 from loadgen.escape import printable
 from loadgen.events import Monitored, MonitorGap
-from loadgen.monitors.account import Account
 from loadgen.monitors.reading import Reading
 from loadgen.monitors.report import MonitorReport
 from loadgen.plan import Target
@@ -27,11 +26,18 @@ NONE_DUE = "none of its times lay within it; let it read more often (every), or 
 
 
 class Beside:
-    """The monitors of a board. `counts` says of a monotonic time whether readings of it count."""
+    """The monitors of a board. `counts` says of a monotonic time whether readings of it count.
 
-    def __init__(self, board: Board, counts: Callable[[int], bool]) -> None:
+    `target` is the name of the candidate that they read beside, where there are several.
+    """
+
+    def __init__(self, board: Board, counts: Callable[[int], bool] = lambda at_ns: True, target: str = "") -> None:
         self._board = board
         self._counts = counts
+        self._target = target
+        # Loads without monitors import nothing of what reads and counts: each start would take longer by it.
+        from loadgen.monitors.account import Account
+
         self.series = board.series
         """By monitor, the series that it has."""
         self._account = Account(board.kinds, board.series)
@@ -40,7 +46,10 @@ class Beside:
         """Yield the readings and gaps since the last call, in the order of time."""
         for news in self._board.news():
             self._account.take(news, counts=self._counts(news.at_ns))
-            yield Monitored(news) if isinstance(news, Reading) else MonitorGap(news)
+            if isinstance(news, Reading):
+                yield Monitored(news, self._target)
+            else:
+                yield MonitorGap(news, self._target)
 
     def reports(self) -> tuple[MonitorReport, ...]:
         return self._account.reports()
@@ -55,7 +64,6 @@ def opened(plans: Sequence[MonitorPlan], target: Target, server: WatchedServer |
     if not plans:
         yield None
         return
-    # Loads without monitors do not import what reads.
     from loadgen.monitors import board
     from loadgen.monitors.monitor import UnderLoad
 

@@ -13,8 +13,10 @@ from loadgen.errors import TargetError
 from loadgen.events import Configured, Event, Overall, Part, Progress, Result
 from loadgen.host import machine
 from loadgen.judge.judging import Judging
+from loadgen.monitors.plan import MonitorPlan
 from loadgen.plan import Plan
 from loadgen.reason import Reason
+from loadgen.runner import beside
 from loadgen.runner.run import Run
 from loadgen.runner.stop import NEVER, Stop
 from loadgen.runner.watch import EXIT_PATIENCE_S, exit_report_within
@@ -44,6 +46,8 @@ class Case:
     limits: SmokeLimits
     judging: Judging
     """The rules for the load's result; the test itself has its own limits."""
+    monitors: tuple[MonitorPlan, ...]
+    """What is read beside the load."""
     embedded: bool
     warnings: tuple[Reason, ...]
     """Remarks on the configuration."""
@@ -124,14 +128,16 @@ class SmokeTest:
 
     def load(self, plan: Plan, server: ManagedServer | None) -> None:
         try:
-            self.result = Run(
-                plan,
-                self.emit,
-                judging=self.case.judging,
-                embedded=self.case.embedded,
-                server=server,
-                stop=self.stop,
-            ).result()
+            with beside.opened(self.case.monitors, plan.target, server) as board:
+                self.result = Run(
+                    plan,
+                    self.emit,
+                    judging=self.case.judging,
+                    embedded=self.case.embedded,
+                    server=server,
+                    board=board,
+                    stop=self.stop,
+                ).result()
         except TargetError as error:
             self.observed = replace(self.observed, failure=str(error))
         else:

@@ -12,7 +12,8 @@ from fractions import Fraction
 from loadgen.judge.expression.dimension import COUNT, PER_TIME
 from loadgen.judge.expression.value import Between, Scalar, Series, Unknown, exact
 from loadgen.judge.expression.vocabulary import MONITOR, Axis, Known, Over, Vocabulary
-from loadgen.judge.run_metrics import COMMANDS, NAMES, OF_MONITORS
+from loadgen.judge.monitored import OF_MONITORS
+from loadgen.judge.run_metrics import COMMANDS, NAMES
 from loadgen.soak import growths
 from loadgen.soak.asked import LOAD, Asked, monitor_of, series_of
 from loadgen.soak.checkpoints import AFTER_S

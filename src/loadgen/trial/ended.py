@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from loadgen.events import Ending, Event
 from loadgen.faults.report import FaultReport
+from loadgen.monitors.report import MonitorReport
 from loadgen.reason import Reason
 from loadgen.severity import Severity
 from loadgen.trial.check import Check
@@ -141,6 +142,8 @@ class TrialEnded(Ending):
     reasons: tuple[Reason, ...] = ()
     """Why the trial could not be run to its end, or does not hold."""
     notes: tuple[Reason, ...] = ()
+    monitors: tuple[MonitorReport, ...] = ()
+    """What each monitor read in the baseline, the fault and the recovery; empty without monitors."""
     interrupted: bool = False
     wall_s: float = field(default_factory=time.time)
 

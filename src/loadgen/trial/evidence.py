@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from loadgen.faults.fault import Fault, Layer
 from loadgen.faults.kinds import KINDS
 from loadgen.faults.report import FaultReport
+from loadgen.monitors.reading import Reading
+from loadgen.monitors.report import MonitorReport
 from loadgen.trial.ended import NodeFigures
 from loadgen.trial.observed import NodeState, Observed, Transition
 from loadgen.trial.plan import TrialPlan
@@ -55,6 +57,10 @@ class Evidence:
     """None where the trial ended before the client was closed."""
     writers: int = 1
     """The number of caller processes."""
+    monitors: tuple[MonitorReport, ...] = ()
+    """What each monitor read in the baseline, the fault and the recovery."""
+    readings: tuple[Reading, ...] = ()
+    """All readings of that time, in its order."""
 
     def within(self, *phases: str) -> Iterator[Observed]:
         """Yield the intervals of these phases."""

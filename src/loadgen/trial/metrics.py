@@ -12,7 +12,9 @@ from fractions import Fraction
 from loadgen.judge import check
 from loadgen.judge.expression.dimension import COUNT, PER_TIME, SHARE, TIME
 from loadgen.judge.expression.value import AtLeast, Scalar, Series, Unknown
-from loadgen.judge.expression.vocabulary import Axis, Known, Over, Vocabulary
+from loadgen.judge.expression.vocabulary import MONITOR, Axis, Known, Over, Vocabulary
+from loadgen.judge.monitored import OF_MONITORS, MonitoredSeries, MonitorMetrics, of_monitors
+from loadgen.monitors.monitor import series_of
 from loadgen.percentiles import PERCENTILES
 from loadgen.stats.recovery import baseline
 from loadgen.trial.account import level_of
@@ -70,19 +72,27 @@ NAMES: Mapping[str, Known] = {
 }
 
 
-def vocabulary(nodes: int) -> Vocabulary:
-    """Return the names for a trial with so many nodes."""
+SELECTORS = (*PHASES, *ERRORS, "node")
+"""The words of selectors, which no monitor can be named."""
+
+
+def vocabulary(nodes: int, monitors: MonitoredSeries | None = None) -> Vocabulary:
+    """Return the names for a trial with so many nodes, and with these monitors."""
+    monitors = monitors or {}
     axes = {
         "phase": Axis(PHASES),
         "node": Axis(counted="node", most=nodes),
         "class": Axis((*ERRORS,)),
+        MONITOR: Axis(tuple(monitors)),
     }
-    return Vocabulary(NAMES, axes)
+    return Vocabulary({**NAMES, **(OF_MONITORS if monitors else {})}, axes, monitors)
 
 
 def judged(evidence: Evidence) -> tuple[Check, ...]:
     """Return the scenario's own checks with their answers."""
-    answers = check.judge(evidence.plan.checks, vocabulary(evidence.plan.nodes), TrialMetrics(evidence))
+    plan = evidence.plan
+    names = vocabulary(plan.nodes, series_of(plan.monitors))
+    answers = check.judge(plan.checks, names, TrialMetrics(evidence, names))
     return tuple(
         Check(f"check {number}", each.passed, each.found, limit=each.check.expr, level=each.check.level)
         for number, each in enumerate(answers, 1)
@@ -92,8 +102,11 @@ def judged(evidence: Evidence) -> tuple[Check, ...]:
 class TrialMetrics:
     """The values of one trial."""
 
-    def __init__(self, evidence: Evidence) -> None:
+    def __init__(self, evidence: Evidence, names: Vocabulary) -> None:
         self._evidence = evidence
+        self._read = MonitorMetrics(evidence.plan.checks, names)
+        for reading in evidence.readings:
+            self._read.add(reading, reading.at_ns)
         self._tells_nodes = any(node for _, observed in evidence.intervals for node in observed.nodes)
 
     def scalar(self, name: str, chosen: Mapping[str, str | int]) -> Scalar:
@@ -103,6 +116,8 @@ class TrialMetrics:
             return Fraction(leaked) if leaked is not None else Unknown("the kernel did not say what was left open")
         if name in _NODES:
             return self._of_nodes(name, chosen.get("node"))
+        if name in OF_MONITORS:
+            return of_monitors(name, chosen.get(MONITOR), self._evidence.monitors)
         if why := self._untold(chosen):
             return why
         phases = self._phases(chosen)
@@ -114,6 +129,8 @@ class TrialMetrics:
         return _value(name, counts, sum(map(_length_ns, phases)), chosen)
 
     def series(self, name: str, chosen: Mapping[str, str | int]) -> Series | Unknown:
+        if MONITOR in chosen:
+            return self._read.series(name, chosen[MONITOR], self._evidence.monitors)
         if why := self._untold(chosen):
             return why
         intervals = [observed for phase, observed in self._evidence.intervals if phase in _named(chosen)]

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 
 from loadgen.faults.fault import Fault
 from loadgen.judge.check import Check
+from loadgen.monitors.plan import MonitorPlan
 from loadgen.plan import Endpoint
 
 OPERATIONS = ("get", "set", "delete", "increment", "get_many")
@@ -154,6 +155,8 @@ class TrialPlan:
     limits: Limits = field(default_factory=Limits)
     checks: tuple[Check, ...] = ()
     """The scenario's own checks, besides those that every trial has."""
+    monitors: tuple[MonitorPlan, ...] = ()
+    """What is read beside the callers."""
 
     @property
     def recovery_limit_ns(self) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from loadgen.faults.fault import Fault, Layer
 from loadgen.faults.kinds import KINDS, Need, needs_of
 from loadgen.judge.check import Check
+from loadgen.monitors.plan import MonitorPlan
 from loadgen.trial.plan import ClientPlan, Limits, Phases, Traffic, TrialPlan
 from loadgen.units import NS_PER_S
 
@@ -61,6 +62,8 @@ class Scenario:
     limits: Limits = field(default_factory=Limits)
     checks: tuple[Check, ...] = ()
     """The checks of `[[check]]`, besides those that every trial has."""
+    monitors: tuple[MonitorPlan, ...] = ()
+    """What is read beside the callers."""
     upstream: str = ""
     """The name of the like scenario of pior/memcache; empty where there is none."""
 
@@ -119,6 +122,7 @@ class Scenario:
             expects=self.expects,
             limits=self.limits,
             checks=self.checks,
+            monitors=self.monitors,
         )
 
 

@@ -6,18 +6,23 @@ are tested without a process. Here is the clock.
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from loadgen.errors import LoadgenError, UsageError
 from loadgen.escape import printable
-from loadgen.events import Event
+from loadgen.events import Event, Monitored
 from loadgen.faults.bench import Bench, BenchUp
+from loadgen.monitors.reading import Reading
 from loadgen.plan import Endpoint, Target
 from loadgen.reason import Code, Reason
+from loadgen.runner import beside
+from loadgen.runner.beside import Beside
 from loadgen.runner.stop import Alarm, Stop
 from loadgen.severity import Severity
 from loadgen.target.talk import counters
@@ -36,6 +41,9 @@ from loadgen.trial.recording import KEYS
 from loadgen.units import NS_PER_S
 from loadgen.verify.history.file import Metadata, create
 from loadgen.version import __version__
+
+if TYPE_CHECKING:
+    from loadgen.monitors.board import Board
 
 MOST_WRONG = 20
 
@@ -106,8 +114,12 @@ class Trial:
             ):
                 asked = None if backend is None else backend.endpoint
                 run = time.monotonic_ns() & 0xFFFF_FFFF
-                with Callers(caller_plans(self.plan, up.groups, run, asked, board, self.history)) as callers:
-                    end = _Led(self, account, up, callers).end()
+                nodes = Target(self.plan.protocol, up.proxies.nodes)
+                with (
+                    Callers(caller_plans(self.plan, up.groups, run, asked, board, self.history)) as callers,
+                    beside.opened(self.plan.monitors, nodes, up.servers[0] if up.servers else None) as monitors,
+                ):
+                    end = _Led(self, account, up, callers, monitors).end()
                 end = replace(end, backend_served=None if backend is None else backend.served)
         except UsageError:
             raise
@@ -138,11 +150,16 @@ class Trial:
 class _Led:
     """A trial whose nodes and callers are up."""
 
-    def __init__(self, trial: Trial, account: Account, up: BenchUp, callers: Callers) -> None:
+    def __init__(self, trial: Trial, account: Account, up: BenchUp, callers: Callers, monitors: Board | None) -> None:
         self._trial = trial
         self._account = account
         self._up = up
         self._callers = callers
+        self._beside = Beside(monitors, self._is_judged) if monitors is not None else None
+        self._readings: list[Reading] = []
+        """Those of the time that is judged."""
+        self._judged_ns: tuple[float, float] = math.inf, math.inf
+        """The beginning of the baseline, and the end of the last phase."""
 
     def end(self) -> TrialEnded:
         """Lead the trial to its end."""
@@ -161,7 +178,10 @@ class _Led:
             ServerCount(node, now.since(before) if now is not None and before is not None else None)
             for node, (before, now) in enumerate(zip(counted, self._counted(), strict=True), 1)
         )
-        evidence = self._account.evidence(reports, closed_of(final))
+        monitors = self._beside.reports() if self._beside is not None else ()
+        evidence = replace(
+            self._account.evidence(reports, closed_of(final)), monitors=monitors, readings=tuple(self._readings)
+        )
         return ended_of(
             evidence,
             judged=not cut_short,
@@ -170,7 +190,7 @@ class _Led:
             server=server,
             servers=servers,
             reasons=(SKIPPED,) if cut_short and not self._trial.stop.is_set else (),
-            notes=(*self._trial.notes, *self._up.notes),
+            notes=(*self._trial.notes, *self._up.notes, *beside.notes(monitors)),
         )
 
     def _counted(self) -> list[counters.Counters | None]:
@@ -188,10 +208,13 @@ class _Led:
                     case Enter(phase, length_ns):
                         if action.at_ns > start_ns:
                             self._callers.enter(phase)
+                        if phase == "baseline":
+                            self._judged_ns = action.at_ns, math.inf
                         self._trial.emit(TrialPhaseBegan(phase, length_ns))
                     case Do(step):
                         self._up.operator.post(step)
                     case Over():
+                        self._judged_ns = self._judged_ns[0], time.monotonic_ns()
                         return False
             self._tell()
             if self._trial.stop.is_set or self._trial.skipped():
@@ -207,9 +230,20 @@ class _Led:
             self._trial.emit(TrialSample(interval.phase, interval.observed))
 
     def _tell(self) -> None:
-        """Emit what the operator of the faults has done, on the nodes as users number them."""
-        for event in self._up.operator.news():
-            self._trial.emit(replace(event, node=real_node(event.node, self._trial.plan)))
+        """Emit what the operator of the faults has done, on the nodes as users number them, and what monitors read.
+
+        In the order of time.
+        """
+        faults = (replace(each, node=real_node(each.node, self._trial.plan)) for each in self._up.operator.news())
+        read = [*self._beside.news()] if self._beside is not None else []
+        for news in sorted([*faults, *read], key=lambda each: each.at_ns):
+            if isinstance(news, Monitored) and self._is_judged(news.at_ns):
+                self._readings.append(news.reading)
+            self._trial.emit(news)
+
+    def _is_judged(self, at_ns: int) -> bool:
+        from_ns, to_ns = self._judged_ns
+        return from_ns <= at_ns <= to_ns
 
 
 def closed_of(final: Final) -> Closed:
@@ -246,6 +280,7 @@ def ended_of(
         figures=evidence.figures,
         faults=evidence.faults,
         transitions=evidence.transitions,
+        monitors=evidence.monitors,
         wrong=tuple(each for observed in evidence.phases.values() for each in observed.wrong)[:MOST_WRONG],
         pools=tuple(pool_series(evidence)),
         leaked_sockets=evidence.closed.leaked_sockets if evidence.closed is not None else None,

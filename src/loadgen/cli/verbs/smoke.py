@@ -212,6 +212,7 @@ def case_of(settings: config.Config, name: str, embedded: bool) -> Case:
         servers=servers_of(plan.target, server),
         limits=config.smoke_limits(settings),
         judging=config.judging(settings),
+        monitors=config.monitors(settings),
         embedded=embedded,
         warnings=session.remarks([*settings.warnings, *([NO_SEARCH] if config.wants_search(settings) else ())]),
     )

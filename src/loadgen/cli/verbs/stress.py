@@ -144,6 +144,7 @@ def load_of(given: Given, flags: Flags, protocol: str, shape: Shape, requests: i
         servers_of(plan.target, server),
         config.judging(settings),
         replay_command(given, shape, plan.seed, requests),
+        config.monitors(settings),
         session.remarks(settings.warnings),
         embedded=server is not None and server.command[0] == "loadgen",
         ceiling=session.ceiling_of(plan),

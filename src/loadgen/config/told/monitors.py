@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from loadgen.config.tables.endpoint import parse_endpoint
 from loadgen.config.tables.monitor import MonitorTable
@@ -10,7 +11,6 @@ from loadgen.config.tables.password import password
 from loadgen.config.tables.schema import Config
 from loadgen.config.told.plans import lookup
 from loadgen.judge.expression.vocabulary import Known
-from loadgen.monitors.monitor import make
 from loadgen.monitors.plan import MonitorPlan
 from loadgen.plan import Target
 
@@ -23,16 +23,34 @@ def monitors(config: Config) -> tuple[MonitorPlan, ...]:
     return tuple(_plan(table, config) for table in config.monitor)
 
 
-def series(config: Config) -> dict[str, Mapping[str, Known]]:
-    """Return the series of each monitor of `[[monitor]]` by its name, without looking up where the monitor reads."""
-    found = {}
-    for table in config.monitor:
-        plan = MonitorPlan(table.kind, table.called, url=table.url or "", metrics=table.metrics, path=table.path or "")
-        found[table.called] = make(plan).series
-    return found
+def series(tables: Sequence[MonitorTable]) -> Mapping[str, Mapping[str, Known]]:
+    """Return the series that each monitor has, by the monitor's name. Opens nothing."""
+    if not tables:
+        return {}
+    # A configuration without monitors does not import what reads.
+    from loadgen.monitors.monitor import series_of
+
+    return series_of(map(_unaddressed, tables))
+
+
+def without_credentials(tables: Iterable[MonitorTable]) -> tuple[MonitorPlan, ...]:
+    """Return the plans of monitors whose servers ask for no password, as those of a trial.
+
+    Raises as `monitors` does.
+    """
+    return tuple(
+        replace(_unaddressed(table), server=None if table.server is None else _address(table.kind, table.server))
+        for table in tables
+    )
 
 
 def _plan(table: MonitorTable, config: Config) -> MonitorPlan:
+    server = _target(table.kind, table.server, config) if table.server is not None else None
+    return replace(_unaddressed(table), server=server)
+
+
+def _unaddressed(table: MonitorTable) -> MonitorPlan:
+    """Return a monitor's plan without the address of its server."""
     return MonitorPlan(
         kind=table.kind,
         name=table.called,
@@ -40,7 +58,6 @@ def _plan(table: MonitorTable, config: Config) -> MonitorPlan:
         timeout_ns=table.timeout,
         pid=table.pid or 0,
         process=table.process or "",
-        server=_target(table.kind, table.server, config) if table.server is not None else None,
         url=table.url or "",
         metrics=table.metrics,
         path=table.path or "",
@@ -52,7 +69,11 @@ def _plan(table: MonitorTable, config: Config) -> MonitorPlan:
 
 def _target(kind: str, server: str, config: Config) -> Target:
     """Return the server that a monitor names. One that asks for a password is given that of the target."""
-    endpoint = lookup(*parse_endpoint(server))
+    address = _address(kind, server)
     if kind == "memcached":
-        return Target("memcache", (endpoint,))
-    return Target("resp", (endpoint,), username=config.target.username, password=password(config.target))
+        return address
+    return replace(address, username=config.target.username, password=password(config.target))
+
+
+def _address(kind: str, server: str) -> Target:
+    return Target("memcache" if kind == "memcached" else "resp", (lookup(*parse_endpoint(server)),))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from loadgen.events import Progress
-from loadgen.output.formats import campaign_markdown, check_markdown, soak_markdown, stress_markdown
+from loadgen.output.formats import campaign_markdown, check_markdown, monitors, soak_markdown, stress_markdown
 from loadgen.output.formats.format import OF_RESULTS, Format, on
 from loadgen.output.paper.markdown import escaped, listed, table
 from loadgen.output.paper.sink import Sink
@@ -83,5 +83,6 @@ def _trial(ended: TrialEnded) -> list[str]:
             else []
         ),
         "",
+        *monitors.markdown(ended.monitors),
         *(line for title, said in lists.items() if said for line in listed(title, said)),
     ]

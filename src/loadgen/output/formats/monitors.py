@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from loadgen.monitors.report import MonitorReport
 from loadgen.output.paper.color import Paint
 from loadgen.output.paper.layout import indented, width, wrapped
+from loadgen.output.paper.markdown import listed
+from loadgen.output.paper.markdown import table as tabled
 from loadgen.output.words import monitors
 
 INDENT = 2
@@ -44,6 +46,21 @@ def painted(reports: Sequence[MonitorReport], paint: Paint) -> list[str]:
     """Return the table with its headings in bold and an empty line after it; nothing without monitors."""
     headings, *rows = table(reports) or [""]
     return [paint(headings, "bold"), *rows, ""] if rows else []
+
+
+def markdown(reports: Sequence[MonitorReport]) -> list[str]:
+    """Return a table in Markdown with a row for each series, and a line for each monitor; nothing without monitors."""
+    if not reports:
+        return []
+    rows = [
+        [monitors.name(report), *monitors.row(each), str(each.readings)] for report in reports for each in report.series
+    ]
+    headings = ["monitor", "series", *monitors.HEADINGS[1:], "readings"]
+    return [
+        *(tabled(headings, rows) if rows else []),
+        "",
+        *listed("Monitors", [monitors.account(report) for report in reports]),
+    ]
 
 
 def _row(cells: Sequence[str], sizes: Sequence[int], places: Sequence[int], indent: int = INDENT) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
+from loadgen.output.formats import monitors
 from loadgen.output.paper.markdown import escaped, listed, table
 from loadgen.output.words import stress
 from loadgen.units import span
@@ -38,6 +39,7 @@ def document(ended: StressEnded) -> str:
             *table(stress.HEADINGS, [stress.cells(row) for row in ended.rows]),
             "",
             *listed("Notes", stress.notes(ended)),
+            *_monitors(ended),
             *_others(ended),
         ]
     )
@@ -49,6 +51,13 @@ def _summary(ended: StressEnded) -> list[list[str]]:
         *([word.capitalize(), str(ended.counts[each])] for each, word in stress.COUNTED.items()),
         ["Duration", span(ended.took_ns)],
     ]
+
+
+def _monitors(ended: StressEnded) -> Iterator[str]:
+    """Yield what the monitors beside each load read."""
+    for row in ended.rows:
+        if row.result is not None and row.result.monitors:
+            yield from (f"## Monitors Beside {escaped(stress.name(row))}", "", *monitors.markdown(row.result.monitors))
 
 
 def _others(ended: StressEnded) -> Iterator[str]:

@@ -7,7 +7,6 @@ from loadgen.events import MonitorGap
 from loadgen.judge.expression.dimension import Dimension
 from loadgen.judge.expression.spelling import spell
 from loadgen.judge.expression.value import exact
-from loadgen.monitors.reading import Gap
 from loadgen.monitors.report import MonitorReport, SeriesReport
 from loadgen.output.words import figures
 
@@ -20,8 +19,8 @@ class Gaps:
     """The gaps of a load that were said."""
 
     def __init__(self) -> None:
-        self._said: dict[str, str] = {}
-        """By monitor, the reason of its last gap."""
+        self._said: dict[tuple[str, str], str] = {}
+        """By monitor and candidate, the reason of the last gap."""
 
     def forget(self) -> None:
         """Say every gap anew, as another load begins."""
@@ -29,27 +28,33 @@ class Gaps:
 
     def words(self, event: MonitorGap) -> list[str]:
         """Return the gap in words; none where the monitor's last gap had the same reason."""
-        gap = event.gap
-        if self._said.get(gap.monitor) == gap.why:
+        who, why = (event.gap.monitor, event.target), event.gap.why
+        if self._said.get(who) == why:
             return []
-        self._said[gap.monitor] = gap.why
-        return [_gap(gap)]
+        self._said[who] = why
+        return [_gap(event)]
 
 
-def _gap(news: Gap) -> str:
+def _gap(event: MonitorGap) -> str:
     """Return that a monitor has no reading: "monitor redis: no reading, connection refused"."""
-    return f"monitor {printable(news.monitor)}: no reading, {printable(news.why, LONGEST)}"
+    of = f" of {printable(event.target)}" if event.target else ""
+    return f"monitor {printable(event.gap.monitor)}{of}: no reading, {printable(event.gap.why, LONGEST)}"
 
 
 def account(report: MonitorReport) -> str:
     """Return how often a monitor was read: "redis: 60 readings, 2 gaps (connection refused), restarted once"."""
     grouped = figures.grouped
-    kind = f" ({report.kind})" if report.kind != report.name else ""
     why = f" (the last: {printable(report.why, LONGEST)})" if report.gaps and report.why else ""
     restarts = f", {figures.plural(report.restarts, 'restart', grouped)}" if report.restarts else ""
     readings = figures.plural(report.readings, "reading", grouped) if report.readings else "no reading"
     gaps = f", {figures.plural(report.gaps, 'gap', grouped)}{why}" if report.gaps else ""
-    return f"{printable(report.name)}{kind}: {readings}{gaps}{restarts}"
+    return f"{name(report)}: {readings}{gaps}{restarts}"
+
+
+def name(report: MonitorReport) -> str:
+    """Return a monitor's name, with its kind where that is another word: "proxy (prometheus)"."""
+    kind = f" ({report.kind})" if report.kind != report.name else ""
+    return f"{printable(report.name)}{kind}"
 
 
 def row(each: SeriesReport) -> tuple[str, str, str, str]:

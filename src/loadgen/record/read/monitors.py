@@ -11,13 +11,14 @@ from loadgen.record.schema.monitors import UNITS
 
 def event(record: Fields) -> Event | None:
     """Return the event of a record. Its monotonic time, which is in no record, is 0."""
+    target = str(record.may("target", ""))
     match record.name:
         case "reading":
             values = {str(name): float(value) for name, value in record.part("values").values.items()}
             read = Reading(record.text("monitor"), 0, record.wall_s(), values, record.text("identity"))
-            return Monitored(read)
+            return Monitored(read, target)
         case "monitor-gap":
-            return MonitorGap(Gap(record.text("monitor"), 0, record.wall_s(), record.text("why")))
+            return MonitorGap(Gap(record.text("monitor"), 0, record.wall_s(), record.text("why")), target)
     return None
 
 

@@ -14,6 +14,7 @@ from loadgen.faults.report import FaultReport, Spell
 from loadgen.judge.check import Level
 from loadgen.record.read import latency
 from loadgen.record.read.fields import Fields
+from loadgen.record.read.monitors import monitors
 from loadgen.record.read.reasons import reasons
 from loadgen.severity import Severity
 from loadgen.snapshot import Histogram
@@ -95,6 +96,7 @@ def _ended(record: Fields) -> TrialEnded:
         ),
         pools=tuple(map(_pool, record.parts("pools"))),
         servers=tuple(map(_server, record.parts("servers"))),
+        monitors=monitors(record),
         leaked_sockets=record.get("leaked_sockets", None),
         backend_served=record.get("backend_served", None),
         client_version=record.text("client_version"),

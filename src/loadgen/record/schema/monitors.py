@@ -23,9 +23,12 @@ UNITS = {
 _VALUE: Schema = {"type": "number"}
 _VALUE_OR_NULL: Schema = {"type": ["number", "null"]}
 
+_TARGET = field("target", TEXT, "of a comparison, the candidate beside which it reads; absent elsewhere", optional=True)
+
 READING = record(
     "reading",
     field("monitor", TEXT, "the monitor's name"),
+    _TARGET,
     field(
         "identity",
         TEXT_OR_NULL,
@@ -43,6 +46,7 @@ READING = record(
 GAP = record(
     "monitor-gap",
     field("monitor", TEXT, "the monitor that had no reading at its time"),
+    _TARGET,
     field("why", TEXT, "why it had none"),
 )
 
@@ -72,7 +76,8 @@ MONITOR = part(
 MONITORS = field(
     "monitors",
     array_of(MONITOR.schema),
-    "what each monitor read in the measure window (of a search: while rates were tried), see "
+    "what each monitor read in the measure window (of a search: while rates were tried; of a trial: from the baseline "
+    "on), see "
     "[monitors](#monitors); absent without monitors",
     optional=True,
 )

@@ -6,6 +6,7 @@ from loadgen.faults.fault import Layer
 from loadgen.judge.check import Level
 from loadgen.record.schema.field import field, fields, part, record
 from loadgen.record.schema.latency import LATENCY
+from loadgen.record.schema.monitors import MONITORS
 from loadgen.record.schema.shape import (
     CODES,
     COUNT,
@@ -288,6 +289,7 @@ TRIAL = record(
         "the client sent, repetitions included; a memcached counts each key of a `get_many` as a `get`. Null where the "
         "server was started anew, or did not answer",
     ),
+    MONITORS,
     field("leaked_sockets", COUNT_OR_NULL, "connections that the client left open after its close"),
     field("backend_served", COUNT_OR_NULL, "loads by the backend's own count; null where the workload has none"),
     fields({"could_not_run": TEXTS, "notes": TEXTS}, "why the trial did not reach its end, and remarks"),

@@ -19,6 +19,7 @@ def reading(event: Monitored) -> dict[str, Any]:
         "type": "reading",
         "ts": timestamp(read.wall_s),
         "monitor": text(read.monitor),
+        **_target(event),
         "identity": text(read.identity) or None,
         "values": {text(name): number(value) for name, value in read.values.items()},
     }
@@ -29,8 +30,13 @@ def gap(event: MonitorGap) -> dict[str, Any]:
         "type": "monitor-gap",
         "ts": timestamp(event.gap.wall_s),
         "monitor": text(event.gap.monitor),
+        **_target(event),
         "why": text(event.gap.why),
     }
+
+
+def _target(event: Monitored | MonitorGap) -> dict[str, str]:
+    return {"target": text(event.target)} if event.target else {}
 
 
 def monitors(reports: Iterable[MonitorReport]) -> dict[str, Any]:

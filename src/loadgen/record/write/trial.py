@@ -8,6 +8,7 @@ from loadgen.events import FaultBegan, FaultEnded
 from loadgen.faults.fault import Fault
 from loadgen.faults.report import FaultReport
 from loadgen.record.write import latency
+from loadgen.record.write.monitors import monitors
 from loadgen.record.write.spelling import codes, number, secs, share, tallied, text, timestamp, words
 from loadgen.snapshot import Histogram, encode_v2
 from loadgen.trial.check import Check
@@ -104,6 +105,7 @@ def ended(event: TrialEnded) -> dict[str, Any]:
             {"node": each.node, "operations": None if each.operations is None else dict(each.operations)}
             for each in event.servers
         ],
+        **monitors(event.monitors),
         "leaked_sockets": event.leaked_sockets,
         "backend_served": event.backend_served,
         "could_not_run": words(event.reasons),

@@ -10,8 +10,10 @@ from loadgen.errors import TargetError, WorkerError
 from loadgen.events import Configured, Event, Overall, Part, Progress
 from loadgen.host import machine
 from loadgen.judge.judging import Judging
+from loadgen.monitors.plan import MonitorPlan
 from loadgen.plan import Plan
 from loadgen.reason import Reason
+from loadgen.runner import beside
 from loadgen.runner.run import Run
 from loadgen.runner.stop import Stop
 from loadgen.signs import Ceiling
@@ -34,6 +36,8 @@ class ShapedLoad:
     judging: Judging
     replay: str
     """The command that puts on this load alone."""
+    monitors: tuple[MonitorPlan, ...] = ()
+    """What is read beside the load."""
     warnings: tuple[Reason, ...] = ()
     embedded: bool = False
     ceiling: Ceiling | None = None
@@ -91,15 +95,17 @@ class StressTest:
                     judging=load.judging,
                 )
             )
-            result = Run(
-                plan,
-                self._tell,
-                embedded=load.embedded,
-                ceiling=load.ceiling,
-                server=up.server,
-                judging=load.judging,
-                stop=self._stop,
-            ).result()
+            with beside.opened(load.monitors, plan.target, up.server) as board:
+                result = Run(
+                    plan,
+                    self._tell,
+                    embedded=load.embedded,
+                    ceiling=load.ceiling,
+                    server=up.server,
+                    board=board,
+                    judging=load.judging,
+                    stop=self._stop,
+                ).result()
             self._emit(result)
             used = result.server.max_rss_bytes if result.server is not None else memory.used_bytes(plan.target)
         return replace(row, identity=identity, result=result, memory_bytes=used)

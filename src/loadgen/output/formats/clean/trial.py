@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from loadgen.events import FaultBegan, FaultEnded
+from loadgen.output.formats import monitors
 from loadgen.output.paper.layout import WIDTH, fact, facts, indented, rule, width, wrapped
 from loadgen.output.paper.page import Page
 from loadgen.output.words import figures, trials
@@ -101,6 +102,7 @@ class Trial:
             *(line for note in trials.notes(event) for line in fact("note", note)),
             *self._checks(event),
             *self._figures(event),
+            *monitors.painted(event.monitors, self._paint),
             *facts("errors", trials.errors(event)),
             *facts("breakers", trials.transitions(event)),
             *facts("pools", trials.pools(event)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from loadgen.events import FaultBegan, FaultEnded
+from loadgen.output.formats import monitors
 from loadgen.output.paper.layout import hung
 from loadgen.output.paper.log import Log
 from loadgen.output.words import figures, trials
@@ -36,7 +37,7 @@ class Trial:
     def ended(self, event: TrialEnded) -> None:
         level = "INFO" if event.severity is Severity.GOOD else "WARN"
         self._log.say(event.wall_s, f"{trials.verdict(event)} {trials.name(event.plan)}", level=level)
-        self._log.block(*hung(_below(event)))
+        self._log.block(*hung(_below(event)), *monitors.table(event.monitors))
 
     def all_ended(self, event: ChaosEnded) -> None:
         if len(event.trials) > 1:

@@ -1,0 +1,24 @@
+"""What a command without monitors imports: nothing that reads."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+VALUES = {"json_path", "kinds", "metric", "plan", "reading", "report", "series"}
+"""The modules of the room that events and the tables of the configuration are made of: values, without I/O."""
+
+PROGRAM = """
+import sys
+import loadgen.cli.session, loadgen.runner.beside
+from loadgen import config
+settings = config.load(None, ['check=[{expr = "p99 < 1s"}]'])
+config.resolve(settings), config.monitors(settings), config.judging(settings)
+with loadgen.runner.beside.opened((), None, None):
+    print(*sorted(name for name in sys.modules if name.startswith(("loadgen.monitors.", "prometheus_client"))))
+"""
+
+
+def test_a_load_without_monitors_imports_nothing_that_reads() -> None:
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
+    assert {name.removeprefix("loadgen.monitors.") for name in done.stdout.split()} <= VALUES
