@@ -361,3 +361,21 @@ def test_growth_in_a_check_is_an_interval_and_untold_of_few_samples() -> None:
     many = asked(duration_s=300, series=SERIES, checks=(Check(expr), Check(f"growth(fds) < {within:.9f}/min")))
     sure, close = judged(many, noisy)[1].checked
     assert (sure.passed, close.passed) == (False, None), "a limit within the interval is not met for certain"
+
+
+def test_growth_beyond_another_soak_is_judged_instead_of_growth() -> None:
+    """What both do alike is no leak of one of them; what only one does is."""
+    of = asked(duration_s=300)
+    other, _ = told(of, leaking(40, seed=5))
+    alike, _ = told(of, leaking(40), against=other)
+    found = grade(alike.verdict(complete(alike)), "proc.fds")
+    assert (found.best, found.worst) == (Grade.BONUS, Grade.BONUS)
+    calm, _ = told(of, leaking(0, seed=5))
+    beyond, _ = told(of, leaking(40), against=calm)
+    assert grade(beyond.verdict(complete(beyond)), "proc.fds").best is Grade.RED
+    # Under twice the load, nothing can be said.
+    busy, _ = told(of, lambda t: {**leaking(0)(t), "load.throughput": 1000})
+    idle, _ = told(of, lambda t: {**leaking(40)(t), "load.throughput": 500}, against=busy)
+    untold = grade(idle.verdict(complete(idle)), "proc.fds")
+    assert untold.passed is None
+    assert "loads differ" in untold.grown.why

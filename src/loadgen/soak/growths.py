@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
 from loadgen.soak.store import Points
-from loadgen.stats.growth import growth, reached
+from loadgen.stats.difference import Side, difference
+from loadgen.stats.growth import Growth, growth, reached
 from loadgen.units import NS_PER_S
 
 
@@ -46,8 +47,34 @@ def grown_by(points: Points, counter: Points, *, counts_intervals: bool) -> Grow
 
 def grown(points: Points, restarts: Iterable[float]) -> Grown:
     """Return the growth of a series, which began anew at these times."""
-    begins = [bisect_right(points.times_s, t_s) for t_s in restarts]
-    found = growth(points.times_s, points.values, begins)
+    return _per_ns(growth(points.times_s, points.values, _begins(points, restarts)))
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """A series of one soak, to be held against that of another."""
+
+    points: Points
+    restarts: Sequence[float]
+    """The times at which the series began anew."""
+    load_per_s: float | None
+    """The load of the soak; None where it is not known."""
+
+
+def grown_beyond(ours: Beside, theirs: Beside) -> Grown:
+    """Return how much faster our series grew than theirs, under the same load."""
+    return _per_ns(difference(_side(ours), _side(theirs)))
+
+
+def _side(of: Beside) -> Side:
+    return Side(of.points.times_s, of.points.values, _begins(of.points, of.restarts), of.load_per_s)
+
+
+def _begins(points: Points, restarts: Iterable[float]) -> list[int]:
+    return [bisect_right(points.times_s, t_s) for t_s in restarts]
+
+
+def _per_ns(found: Growth) -> Grown:
     if found.why_not:
         return Grown(None, None, None, found.why_not, found.samples, found.effective, found.segments)
     each = found.per(1 / NS_PER_S)

@@ -6,7 +6,6 @@ clock and no file.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -16,8 +15,8 @@ from loadgen.soak.asked import Asked
 from loadgen.soak.bands import Grade
 from loadgen.soak.checkpoints import AFTER_S, Base, Checkpoint
 from loadgen.soak.folder import Row
-from loadgen.soak.found import End, Found, GapSeen, How, RestartSeen, Totals
-from loadgen.soak.growths import Grown
+from loadgen.soak.found import End, Found, GapSeen, RestartSeen, Totals
+from loadgen.soak.growths import Beside, Grown
 from loadgen.soak.metrics import SoakMetrics, vocabulary
 from loadgen.soak.store import Points, Store
 from loadgen.soak.verdict import Graded, Verdict
@@ -53,10 +52,11 @@ Grow = Callable[[Points, Sequence[float]], Grown]
 
 
 class Journal:
-    """What a soak has come to so far."""
+    """What a soak has come to so far. Growth is what it has beyond `against`, the journal of another soak."""
 
-    def __init__(self, asked: Asked, grow: Grow = growths.grown) -> None:
+    def __init__(self, asked: Asked, grow: Grow = growths.grown, against: Journal | None = None) -> None:
         self.asked = asked
+        self._against = against
         self.store = Store(asked.schedule.rows, asked.counted)
         self._grow = grow
         self._columns = tuple(asked.series)
@@ -122,9 +122,19 @@ class Journal:
 
     def grown(self, column: str) -> Grown:
         """Return the growth of a series so far; of memory, that of what is not the dataset."""
+        other = self._against
+        if other is not None and len(other.store.points(column, AFTER_S)):
+            return growths.grown_beyond(self.beside(column), other.beside(column))
+        of = self.beside(column)
+        return self._grow(of.points, of.restarts)
+
+    def beside(self, column: str) -> Beside:
+        """Return a series so far, to be held against another soak's; of memory, what is not the dataset."""
         points = self.store.points(column, AFTER_S)
         points = dataset.outside(self.store, self.asked, self._found.bases, column, points)
-        return self._grow(points, self._cuts(column))
+        loads = self.store.points("load.throughput", AFTER_S).values
+        cuts = sorted({restart.t_s for restart in self._found.restarts})
+        return Beside(points, cuts, sum(loads) / len(loads) if loads else None)
 
     def graded(self) -> tuple[Graded, ...]:
         """Return the growth of each series that has a band."""
@@ -196,12 +206,3 @@ class Journal:
             if each.warns and each.best is not None and each.best > self._graded.get(each.column, Grade.BONUS):
                 self._graded[each.column] = each.best
                 yield Breach(at.t_s, each)
-
-    def _cuts(self, column: str) -> list[float]:
-        """Return the times at which a series is cut: those of restarts of what its monitor reads, or of any server."""
-        return sorted({restart.t_s for restart in self._found.restarts})
-
-
-def early(t_s: float, why: str = "it was interrupted", how: How = How.INTERRUPTED) -> End:
-    """Return the end of a soak that ended before its time."""
-    return End(how, max(0.0, t_s if math.isfinite(t_s) else 0.0), why)

@@ -90,6 +90,8 @@ class Soak:
         server: WatchedServer | None = None,
         stop: Stop = NEVER,
         go: Go | None = None,
+        against: Journal | None = None,
+        notes: tuple[Reason, ...] = (),
         make_member: MakeMember = WorkerProcess,
     ) -> None:
         self.plan = plan
@@ -104,7 +106,8 @@ class Soak:
         self.version, self.host, self.target = version, host, target
         self.stop = stop
         self.go = go or Go()
-        self.journal = Journal(asked)
+        self.journal = Journal(asked, against=against)
+        self.notes = notes
         self.crew = Crew(plan, self.pass_on, make_member=make_member, server=server, stop=stop)
         self.captures = Captures(board.evidence, tuple(asked.kinds))
         self.columns = tuple(asked.series)
@@ -488,7 +491,7 @@ class Soak:
             self.target,
             self.folder_name,
             self.began_wall_s,
-            (*self.crew.notes, *self.doubts()),
+            (*self.notes, *self.crew.notes, *self.doubts()),
         )
         self.event("end", end.t_s, {**written.end(end), "totals": written.totals(self.journal.found.totals)})
         self.keep(lambda folder: folder.expose(self.newest))

@@ -11,6 +11,7 @@ from typing import Any
 from loadgen.errors import UsageError
 from loadgen.escape import printable
 from loadgen.judge.check import Check
+from loadgen.reason import Reason
 from loadgen.soak import written
 from loadgen.soak.asked import asked_of
 from loadgen.soak.bands import Band
@@ -24,10 +25,16 @@ class Replay:
     """A recorded soak. Its bands and checks are those that it had, unless others are given."""
 
     def __init__(
-        self, run: KeptRun, *, bands: tuple[Band, ...] | None = None, checks: tuple[Check, ...] | None = None
+        self,
+        run: KeptRun,
+        *,
+        bands: tuple[Band, ...] | None = None,
+        checks: tuple[Check, ...] | None = None,
+        against: Journal | None = None,
     ) -> None:
         """Raises UsageError when `run.json` is none of a soak."""
         self.run = run
+        self._against = against
         try:
             asked = asked_of(run.run)
             self.began_wall_s = float(run.run["started_s"])
@@ -44,7 +51,7 @@ class Replay:
 
     def journal(self) -> Journal:
         """Return the journal, told everything. Raises UsageError for lines that are none of a soak."""
-        journal = Journal(self.asked)
+        journal = Journal(self.asked, against=self._against)
         events = [*self._events()]
         # Checkpoints' own times on the wall say if they were late.
         walls = {int(event["number"]): float(event["wall_s"]) for _, event in events if event["type"] == "checkpoint"}
@@ -64,8 +71,8 @@ class Replay:
             due = next(waiting, None)
         return journal
 
-    def ended(self, version: str) -> SoakEnded:
-        """Return the end of the soak, judged by this version."""
+    def ended(self, version: str, notes: tuple[Reason, ...] = ()) -> SoakEnded:
+        """Return the end of the soak, judged by this version; `notes` are remarks on the verdict."""
         journal = self.journal()
         end = self._end(journal)
         run = self.run.run
@@ -79,6 +86,7 @@ class Replay:
             str(run.get("target", "")),
             str(self.run.path),
             self.began_wall_s,
+            notes,
             replayed=True,
         )
 

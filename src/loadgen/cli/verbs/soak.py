@@ -28,11 +28,13 @@ from loadgen.monitors.board import Board
 from loadgen.monitors.monitor import UnderLoad
 from loadgen.output.formats.create import create
 from loadgen.plan import Plan
+from loadgen.reason import Code, Reason
 from loadgen.runner.stop import Stop
 from loadgen.soak import folder
 from loadgen.soak.ended import SoakBaseline, SoakCheckpoint
 from loadgen.soak.folder import RunFolder
 from loadgen.soak.go import Go
+from loadgen.soak.journal import Journal
 from loadgen.soak.leader import Soak, Wanted
 from loadgen.soak.replay import Replay
 from loadgen.target.servers import Up, servers_of
@@ -59,6 +61,8 @@ SYNTAX = Syntax(
                 Option(("--compress",), "wear faster: replace all connections N times between two checkpoints "
                        "(default: 1, not at all)", COUNT, default=1),
                 Option(("--run-folder",), "folder for everything as it happens (default: soak-DATE-TIME)", FOLDER),
+                Option(("--against",), "judge what this soak grows beyond another, by its run folder, under the same "
+                       "load: a leak-free version, or an earlier one", FOLDER),
                 Option(("--replay",), "judge the soak in this run folder again, and put no load on", FOLDER),
             ),
         ),
@@ -97,6 +101,7 @@ def run(given: Given) -> ExitCode:
         raise UsageError(f"{asked_for.folder} has a run in it already: name another folder by --run-folder.")
     for warning in asked_for.settings.warnings:
         output.remark(f"warning: {warning}")
+    against, notes = _against(given)
     stop = Stop()
     with contextlib.ExitStack() as stack:
         outputs = stack.enter_context(output.opened(verification.wanted(given)))
@@ -131,6 +136,8 @@ def run(given: Given) -> ExitCode:
             server=up.server,
             stop=stop,
             go=go,
+            against=against,
+            notes=notes,
             version=__version__,
             host=host,
             target=target,
@@ -142,20 +149,33 @@ def run(given: Given) -> ExitCode:
 
 def replay(given: Given) -> ExitCode:
     """Judge a recorded soak again, by its own bands and checks, or by those of CONFIG."""
-    recorded = Replay(folder.read(given.replay))
+    against, notes = _against(given)
+    recorded = Replay(folder.read(given.replay), against=against)
     if given.config is not None:
         settings = session.settings_of(given, flags_of(given))
         recorded = Replay(
-            folder.read(given.replay), bands=soaks.bands_of(settings), checks=soaks.checks_of(settings, recorded.asked)
+            folder.read(given.replay),
+            bands=soaks.bands_of(settings),
+            checks=soaks.checks_of(settings, recorded.asked),
+            against=against,
         )
     with output.opened(verification.wanted(given)) as outputs:
         journal = recorded.journal()
         outputs.emit(SoakBaseline(recorded.asked, journal.found.bases))
         for at in journal.found.checkpoints:
             outputs.emit(SoakCheckpoint(recorded.asked, at, recorded.began_wall_s + at.t_s))
-        ended = recorded.ended(__version__)
+        ended = recorded.ended(__version__, notes)
         outputs.emit(ended)
     return ended.exit_code
+
+
+def _against(given: Given) -> tuple[Journal | None, tuple[Reason, ...]]:
+    """Return the journal of the soak that this one is held against, and the remark on that; None without one."""
+    if given.against is None:
+        return None, ()
+    other = Replay(folder.read(given.against))
+    words = f"growth is what this soak has beyond {given.against}"
+    return other.journal(), (Reason(Code.STORED, words),)
 
 
 def _board(asked: soaks.Soaked, plan: Plan, up: Up) -> contextlib.AbstractContextManager[Board]:
