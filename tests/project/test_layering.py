@@ -202,7 +202,7 @@ soak.totals ← units slo snapshot judge.check judge.expression judge.run_metric
 soak.ended ← severity reason events soak.asked soak.checkpoints soak.found soak.verdict
 soak.written ← units slo judge.check judge.expression soak.asked soak.bands soak.checkpoints soak.found soak.growths
     soak.verdict
-soak.replay ← errors escape judge.check soak.asked soak.bands soak.ended soak.folder soak.found soak.journal
+soak.replay ← errors escape reason judge.check soak.asked soak.bands soak.ended soak.folder soak.found soak.journal
     soak.written
 soak.recall ← errors escape reason soak.ended soak.folder soak.replay soak.written
 soak.status ← units soak.checkpoints
@@ -486,7 +486,7 @@ cli.verbs ← units protocol errors escape severity server_plan server.builtin c
     verify.whole_file verify.campaign verify.bank verify.subject verify.spec verify.tape verify.full verify.scenario
     plan verify.stress.ended verify.stress.shape verify.stress.stress verify.checked verify.checkers.answer
     verify.checkers verify.history events monitors soak.ended soak.folder soak.leader soak.replay target.talk
-    history.point output.reports soak.asked soak.follower soak.status soak.go
+    history.point output.reports soak.asked soak.follower soak.status soak.go reason soak.journal
 cli.main ← errors escape config cli.options cli.flags cli version
 entry ← cli.main
 __main__ ← entry

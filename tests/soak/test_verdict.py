@@ -379,3 +379,13 @@ def test_growth_beyond_another_soak_is_judged_instead_of_growth() -> None:
     untold = grade(idle.verdict(complete(idle)), "proc.fds")
     assert untold.passed is None
     assert "loads differ" in untold.grown.why
+
+
+def test_a_moment_in_which_loadgen_could_not_read_fails_nothing_and_many_leave_it_untold() -> None:
+    def missed(count: int) -> Row:
+        gaps = {100.0 + n: lambda j, n=n: j.gap(GapSeen("proc", n, "too busy", ours=True)) for n in range(count)}
+        journal, _ = told(asked(duration_s=300), lambda t: {"proc.fds": 5}, at=gaps)  # type: ignore[arg-type]
+        return row(journal.verdict(complete(journal)), "proc read throughout")
+
+    assert (missed(3).passed, missed(3).found) == (True, "0 gaps, and 3 as loadgen was too busy to read")
+    assert missed(20).passed is None

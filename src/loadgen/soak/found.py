@@ -45,6 +45,8 @@ class GapSeen:
     monitor: str
     t_s: float
     why: str
+    ours: bool = False
+    """True when loadgen was too busy to read it, or was stopped: that says nothing about what is read."""
 
 
 @dataclass(frozen=True, slots=True)

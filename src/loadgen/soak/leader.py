@@ -16,7 +16,7 @@ from loadgen.errors import OutputError, TargetError
 from loadgen.events import Event, Overall, Part, PhaseBegan, Progress
 from loadgen.judge import verdict as numbers
 from loadgen.judge.judging import Judging
-from loadgen.monitors.board import Board
+from loadgen.monitors.board import NOT_BEGUN, Board
 from loadgen.monitors.reading import Gap, Reading
 from loadgen.phase import OF_A_LOAD, Phase
 from loadgen.plan import Plan, Segment
@@ -322,9 +322,10 @@ class Soak:
             case Breach(_, graded):
                 monitor, _, series = graded.column.rpartition(".")
                 kind = Noted.BREACH if news.is_red else Noted.WARN
-                per_min = written.per_min(graded.grown.low) or 0.0
+                least = written.per_min(graded.grown.low) or 0.0
+                spelled = f"{least / 1e6:.3g} MB/min" if graded.band.dimension.size else f"{least:.3g}/min"
                 grade = graded.band.word(graded.best) if graded.best is not None else ""
-                self.note(kind, f"{graded.column} grows by {per_min:.4g}/min at least: {grade}", column=graded.column)
+                self.note(kind, f"{graded.column} grows by {spelled} at least: {grade}", column=graded.column)
                 if not self.asked.is_own(graded.column):
                     self.breached.append((monitor, series))
                     self.captures.ask(f"{graded.column} grows")
@@ -361,7 +362,7 @@ class Soak:
         return values if keep else {}
 
     def missed(self, gap: Gap, t_s: float) -> None:
-        self.journal.gap(GapSeen(gap.monitor, t_s, gap.why))
+        self.journal.gap(GapSeen(gap.monitor, t_s, gap.why, ours=gap.why == NOT_BEGUN))
         seen = written.gap(self.journal.found.gaps[-1])
         self.note(Noted.GAP, f"{gap.monitor} was not read: {gap.why}", **seen)
 

@@ -61,11 +61,11 @@ def totals_of(record: Mapping[str, Any]) -> Totals:
 
 
 def gap(seen: GapSeen) -> dict[str, Any]:
-    return {"monitor": seen.monitor, "t_s": seen.t_s, "why": seen.why}
+    return {"monitor": seen.monitor, "t_s": seen.t_s, "why": seen.why, "ours": seen.ours}
 
 
 def gap_of(record: Mapping[str, Any]) -> GapSeen:
-    return GapSeen(str(record["monitor"]), float(record["t_s"]), str(record["why"]))
+    return GapSeen(str(record["monitor"]), float(record["t_s"]), str(record["why"]), bool(record.get("ours", False)))
 
 
 def restart(seen: RestartSeen) -> dict[str, Any]:
