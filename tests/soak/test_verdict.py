@@ -284,6 +284,9 @@ def test_idle_connections_health_and_spikes() -> None:
         False,
         "at 9 of 10 checkpoints",
     )
+    never, _ = told(asked(duration_s=300, series=SERIES), lambda t: {"load.requests": 1})
+    unseen = row(never.verdict(complete(never)), "health healthy")
+    assert (unseen.passed, unseen.found) == (None, "at 0 of 5 checkpoints"), "nobody said that it was healthy"
     spike = row(verdict, "proc.rss without spikes")
     assert (spike.passed, spike.level) == (False, Level.NICE)
     assert spike.found == "90.0 MB at checkpoint 6, 1.80 times the median so far"

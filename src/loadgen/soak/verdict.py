@@ -251,10 +251,10 @@ def _health(asked: Asked, found: Found) -> Iterator[Row]:
     for column in asked.series:
         if series_of(column) not in ("healthy", "health"):
             continue
-        values = [(each.number, each.reached[column].value) for each in found.checkpoints if column in each.reached]
-        ill = [number for number, value in values if value is not None and value < 1]
-        said = f"at {len(values) - len(ill)} of {len(values)} checkpoints"
-        yield Row(f"{monitor_of(column)} healthy", Level.MUST, not ill if values else None, said)
+        values = _known(each.reached[column].value for each in found.checkpoints if column in each.reached)
+        well = sum(value >= 1 for value in values)
+        said = f"at {well} of {len(found.checkpoints)} checkpoints"
+        yield Row(f"{monitor_of(column)} healthy", Level.MUST, well == len(values) if values else None, said)
 
 
 def _errors(found: Found) -> Row:
