@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from in_process import invoked
 
 from loadgen.errors import UsageError
+from loadgen.verify import artifact
 from loadgen.verify.kinds import selected
 from loadgen.verify.kinds.simulated.suite import SUITE
 from loadgen.verify.mutants.mutant import Where
@@ -48,3 +52,23 @@ def test_the_environment_plants_a_mutant_and_the_report_names_it(monkeypatch: py
     monkeypatch.setenv(VARIABLE, "no such one")
     with pytest.raises(UsageError, match="there is no mutant"), SUITE.opened([kind], OPTIONS, print):
         pass
+
+
+def test_an_artifact_knows_its_mutant_and_a_replay_says_when_it_is_another(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv(VARIABLE, "reply twice")
+    found = invoked("simulate", "--filter", "engine_write_contention", "--ops", "60", "--seeds", "1")
+    assert found.status == 1, found
+    path = min(Path("failures").iterdir())
+    assert "'reply twice'" in artifact.read(path).server
+    again = invoked("replay", str(path))
+    assert again.status == 1, again
+    assert "note: this is" not in again.stderr
+    monkeypatch.delenv(VARIABLE)
+    without = invoked("replay", str(path))
+    assert without.status == 0, without
+    said = " ".join((without.stdout + without.stderr).split())
+    assert "this is a simulated world, and it was a simulated world with the mutant 'reply twice'" in said
+    assert "the case did not fail" in said
