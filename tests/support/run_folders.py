@@ -18,7 +18,7 @@ from loadgen.soak.ended import SoakBaseline, SoakEnded
 from loadgen.soak.folder import Row, RunFolder, kept
 from loadgen.soak.found import End, GapSeen, RestartSeen, Totals
 from loadgen.soak.journal import BaselineFound, Journal
-from loadgen.soak.leader import result
+from loadgen.soak.diary import result
 
 TARGET = "redis 7.2.4 at 127.0.0.1:6379"
 

@@ -249,5 +249,16 @@ def run_of(soaked: Soaked, asked: Asked, started_s: float, **known: str) -> dict
     }
 
 
+def times_of(schedule: Schedule, started_s: float) -> dict[str, Any]:
+    """Return when a soak began and when it is expected to end, as fields of `run.json`."""
+    end_s = started_s + schedule.settle_s + schedule.duration_s
+    return {
+        "started_s": started_s,
+        "started": _moment(started_s),
+        "expected_end_s": end_s,
+        "expected_end": _moment(end_s),
+    }
+
+
 def _moment(wall_s: float) -> str:
     return datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

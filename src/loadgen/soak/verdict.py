@@ -185,7 +185,7 @@ def rows(asked: Asked, found: Found, end: End) -> tuple[Row, ...]:
             _restarts(asked, found),
             *_readings(asked, found),
             *_health(asked, found),
-            _errors(found),
+            _errors(asked, found),
             *_objectives(found),
             _requests(found),
             _reuse(asked, found),
@@ -257,7 +257,10 @@ def _health(asked: Asked, found: Found) -> Iterator[Row]:
         yield Row(f"{monitor_of(column)} healthy", Level.MUST, well == len(values) if values else None, said)
 
 
-def _errors(found: Found) -> Row:
+def _errors(asked: Asked, found: Found) -> Row | None:
+    """Return the row of the load's errors; None where there is no load, as its errors are somebody else's to count."""
+    if not any(asked.of_load(column) for column in asked.series):
+        return None
     errors, requests = found.totals.values.get("errors"), found.totals.values.get("requests")
     if not isinstance(errors, Fraction) or not isinstance(requests, Fraction) or not requests:
         return Row("no errors", Level.MUST, None, "no request was counted")

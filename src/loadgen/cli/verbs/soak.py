@@ -9,24 +9,22 @@ GETs and SETs of 10,000 keys. Everything is in a run folder as it happens, which
 from __future__ import annotations
 
 import contextlib
-import io
 from pathlib import Path
 
 from loadgen import output
 from loadgen.cli import interrupts, session, soaks, verification
+from loadgen.cli.emitted import Emitted
 from loadgen.cli.flags import flags_of
 from loadgen.cli.options import Given, Option, OptionGroup, Syntax
 from loadgen.cli.options.kind import COUNT, FOLDER, TEXT, TIME_NS, choice
 from loadgen.cli.options.load import ANY_KEY, CONFIG, CONVERSATION, GENERATOR, KEYS, LOAD, TARGET
 from loadgen.cli.options.verification import RESULTS
 from loadgen.config import judging
-from loadgen.errors import ExitCode, OutputError, TargetError, UsageError
-from loadgen.events import Event
+from loadgen.errors import ExitCode, TargetError, UsageError
 from loadgen.host import machine
 from loadgen.monitors import board as boards
 from loadgen.monitors.board import Board
 from loadgen.monitors.monitor import UnderLoad
-from loadgen.output.formats.create import create
 from loadgen.plan import Plan
 from loadgen.reason import Code, Reason
 from loadgen.runner.stop import Stop
@@ -187,40 +185,3 @@ def _board(asked: soaks.Soaked, plan: Plan, up: Up) -> contextlib.AbstractContex
         board.close()
         raise TargetError(f"the monitor {gaps[0].monitor} cannot be read: {gaps[0].why}.")
     return board
-
-
-class Emitted:
-    """The outputs of a soak, and its log: the terminal's plain text in the run folder."""
-
-    def __init__(self, outputs: output.Outputs) -> None:
-        self._outputs = outputs
-        self._log: output.Output | None = None
-        self._folder: RunFolder | None = None
-
-    def log_to(self, kept: RunFolder) -> None:
-        self._folder = kept
-        self._log = create("clean", _LogStream(kept), color="never")
-
-    def emit(self, event: Event) -> None:
-        self._outputs.emit(event)
-        if self._log is not None and type(event).__module__ == "loadgen.soak.ended":
-            # A log that cannot be written is found by the leader, which writes more than that.
-            with contextlib.suppress(OutputError):
-                self._log.emit(event)
-
-    def close(self) -> None:
-        if self._folder is not None:
-            self._folder.close()
-
-
-class _LogStream(io.StringIO):
-    """A text stream into `soak.log`, line by line."""
-
-    def __init__(self, kept: RunFolder) -> None:
-        super().__init__()
-        self._kept = kept
-
-    def write(self, text: str) -> int:
-        for line in text.splitlines():
-            self._kept.log(line)
-        return len(text)

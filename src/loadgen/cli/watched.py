@@ -1,0 +1,173 @@
+"""What `loadgen watch` watches under somebody else's load: its monitors, its times, and by what it is judged."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from loadgen import config
+from loadgen.cli import soaks
+from loadgen.cli.options import Given
+from loadgen.config import Config, Flag, presets
+from loadgen.errors import TargetError, UsageError
+from loadgen.escape import printable
+from loadgen.judge.expression.parser import parse
+from loadgen.judge.expression.syntax import series_named
+from loadgen.judge.expression.vocabulary import Known
+from loadgen.monitors.plan import MonitorPlan
+from loadgen.monitors.procfs import Proc
+from loadgen.plan import Target
+from loadgen.soak import leader
+from loadgen.soak.asked import Asked, record, series_of
+from loadgen.soak.checkpoints import Schedule
+from loadgen.target.talk.identity import identify
+from loadgen.units import NS_PER_S
+
+CHECKPOINTS = 15
+LONGEST_INTERVAL_S = 120.0
+"""The time between two checkpoints of a watch of more than half an hour."""
+
+
+def schedule_of(given: Given) -> Schedule:
+    """Return the times. Raises UsageError for times that do not fit together."""
+    duration_s, every_s = given.duration / NS_PER_S, given.every / NS_PER_S
+    if given.checkpoints is not None and given.interval is not None:
+        raise UsageError("--checkpoints and --interval each say how often things are checked: keep one of them.")
+    if given.checkpoints == 0:
+        raise UsageError("--checkpoints is at least 1.")
+    if given.interval is not None:
+        checkpoint_s = given.interval / NS_PER_S
+    elif given.checkpoints is not None:
+        checkpoint_s = duration_s / given.checkpoints
+    else:
+        checkpoint_s = min(duration_s / CHECKPOINTS, LONGEST_INTERVAL_S)
+    if every_s < 0.1:
+        raise UsageError("--every is the time between two samples, and at least 100ms.")
+    if not every_s <= checkpoint_s <= duration_s:
+        raise UsageError("--every is at most the time between two checkpoints, and that at most --duration.")
+    settle_s = leader.settle_s(duration_s) if given.settle is None else given.settle / NS_PER_S
+    return Schedule(settle_s, duration_s, checkpoint_s, every_s)
+
+
+def settings_of(given: Given) -> Config:
+    """Return the configuration: that of --config, else none but its defaults."""
+    return config.load(presets.CONFIGS.named(given.config), (), {})
+
+
+def monitors_of(given: Given, settings: Config) -> tuple[MonitorPlan, ...]:
+    """Return the monitors of --pid, --server and --metrics, then those of the configuration.
+
+    Raises UsageError and ConfigError for wrong ones, and TargetError where no server answers.
+    """
+    every = f"{given.every}ns"
+    wanted: list[dict[str, object]] = []
+    if given.pid is not None:
+        wanted.append({"kind": "proc", "pid": given.pid, "every": every})
+    if given.metrics is not None:
+        wanted.append({"kind": "prometheus", "url": given.metrics, "every": every})
+    plans = [*_resolved(wanted), *_of_server(given.server, every)]
+    plans += config.monitors(settings)
+    names = [plan.name for plan in plans]
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f'two monitors are named "{printable(name)}": give those of --config other names.')
+    return tuple(plans)
+
+
+def _of_server(address: str | None, every: str) -> tuple[MonitorPlan, ...]:
+    if address is None:
+        return ()
+    for kind, protocol in (("redis", "resp"), ("memcached", "memcache")):
+        plans = _resolved([{"kind": kind, "server": address, "every": every}])
+        server = plans[0].server
+        if server is not None and identify(replace(server, protocol=protocol)):
+            return plans
+    raise TargetError(f"{printable(address)} answers neither as redis nor as memcached: is its server running?")
+
+
+def _resolved(wanted: list[dict[str, object]]) -> tuple[MonitorPlan, ...]:
+    return config.monitors(config.load(None, (), {"monitor": Flag("watch", wanted)})) if wanted else ()
+
+
+def words_of(plans: tuple[MonitorPlan, ...]) -> str:
+    """Return what is watched, in words."""
+    return ", ".join(filter(None, map(_words, plans)))
+
+
+def _words(plan: MonitorPlan) -> str:
+    if plan.pid:
+        return f"process {plan.pid} ({_name(plan.pid)})"
+    if plan.server is not None:
+        server = _speaking(plan.kind, plan.server)
+        return ", ".join(filter(None, [identify(server), " ".join(map(str, server.endpoints))]))
+    return plan.url or plan.name
+
+
+def _speaking(kind: str, server: Target) -> Target:
+    return replace(server, protocol="memcache" if kind == "memcached" else "resp")
+
+
+def _name(pid: int) -> str:
+    try:
+        return Proc(pid).stat().name
+    except OSError:
+        return "?"
+
+
+def gone_of(pid: int | None) -> Callable[[], str]:
+    """Return what says why a process has ended for good, empty while it has not."""
+    started = _started(pid) if pid is not None else None
+    if pid is None or started is None:
+        return lambda: ""
+    return lambda: "" if _started(pid) == started else f"process {pid} has ended"
+
+
+def _started(pid: int) -> int | None:
+    """Return what tells a process from others of its number; None for one that is not there, or not on Linux."""
+    try:
+        stat = Proc(pid).stat()
+    except OSError:
+        return None
+    return None if stat.state in "ZX" else stat.started_ticks
+
+
+def asked_of(
+    given: Given, settings: Config, plans: tuple[MonitorPlan, ...], series: Mapping[str, Mapping[str, Known]]
+) -> Asked:
+    """Return what is asked, with the series that the monitors have. Raises ConfigError for wrong checks."""
+    columns = {f"{monitor}.{name}": known for monitor, names in series.items() for name, known in names.items()}
+    kinds = {plan.name: plan.kind for plan in plans}
+    bare = Asked(schedule_of(given), columns, kinds, soaks.bands_of(settings))
+    own, there = {each.expr for each in settings.check}, set(map(series_of, columns))
+    checks = tuple(
+        each
+        for each in soaks.checks_of(settings, bare)
+        # Those that come with loadgen and are of its load have nothing to judge.
+        if each.expr in own or all(name.name in there for name in series_named(parse(each.expr)))
+    )
+    return replace(bare, checks=checks)
+
+
+def run_of(settings: Config, asked: Asked, started_s: float, **known: str) -> dict[str, Any]:
+    """Return the fields of `run.json`. `known` are version, host, target and the load in words."""
+    return {
+        **known,
+        "argv": ["loadgen", *sys.argv[1:]],
+        "pid": os.getpid(),
+        **soaks.times_of(asked.schedule, started_s),
+        "configuration": config.dump(settings),
+        **record(asked),
+    }
+
+
+def folder_of(given: Given) -> str:
+    """Return the run folder's name. Raises UsageError when there is a run in it."""
+    name = str(given.run_folder or time.strftime("watch-%Y%m%d-%H%M%S"))
+    if (Path(name) / "run.json").exists():
+        raise UsageError(f"{printable(name)} has a run in it already: name another folder by --run-folder.")
+    return name
