@@ -44,6 +44,7 @@ def values(leak_per_min: float = 0.0) -> Any:
             "proc.rss": 16_600_000 + 4096 * (int(t) * 7919 % 13),
             "redis.used_memory": 5_200_000 + 64 * (int(t) * 7919 % 17),
             "pool.idle": 8 + int(t) % 3,
+            "health.healthy": 1,
             "load.requests": 500,
             "load.errors": 0,
             "load.throughput": 500.0 + int(t) * 7919 % 5,

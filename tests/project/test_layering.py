@@ -213,9 +213,11 @@ soak.signal ← escape web
 soak.served_signal ← errors web soak.signal
 soak.observed_signal ← web soak.signal
 soak.go ← errors escape soak.observed_signal soak.served_signal soak.signal
+soak.diary ← units errors reason events monitors monitors.reading soak.asked soak.capture soak.checkpoints soak.ended
+    soak.folder soak.found soak.go soak.journal soak.written
 soak.leader ← units phase errors reason signs usage snapshot plan events judge.judging judge.verdict runner worker
-    monitors monitors.reading soak.asked soak.capture soak.checkpoints soak.ended soak.folder soak.found soak.go
-    soak.journal soak.totals soak.written
+    monitors soak.asked soak.diary soak.ended soak.folder soak.found soak.go soak.journal soak.totals
+soak.watching ← runner soak.diary soak.ended soak.found
 trial.plan ← monitors.plan
     plan judge.check faults.fault
 trial.observed ← algebra engine._histogram
@@ -479,14 +481,16 @@ cli ← monitors.plan
     verify.campaign verify.compatibility verify.spec verify.subject verify.tape signs verify.stress.shape record
     verify.full judge.check judge.expression monitors.plan protocol soak.asked soak.bands soak.checkpoints
     soak.leader soak.metrics soak.totals
+    output.formats monitors judge.expression soak.folder
 cli.verbs ← units protocol errors escape severity server_plan server.builtin compare.answers history smoke.ended
     selftest.reach selftest.bench faults.proxy.chain faults.proxy.api faults.proxy host target runner compare
     smoke config record output.paper output.formats output cli.options cli.flags cli version __init__
     faults.cleanup trial.workloads trial.adapters trial.ended trial.trial verify.kinds verify.artifact verify.replay
     verify.whole_file verify.campaign verify.bank verify.subject verify.spec verify.tape verify.full verify.scenario
     plan verify.stress.ended verify.stress.shape verify.stress.stress verify.checked verify.checkers.answer
-    verify.checkers verify.history events monitors soak.ended soak.folder soak.leader soak.replay target.talk
+    verify.checkers verify.history monitors soak.ended soak.folder soak.leader soak.replay target.talk
     history.point output.reports soak.asked soak.follower soak.status soak.go reason soak.journal
+    soak.watching
 cli.main ← errors escape config cli.options cli.flags cli version
 entry ← cli.main
 __main__ ← entry

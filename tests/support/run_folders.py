@@ -14,11 +14,11 @@ from loadgen.output.words import soak as words
 from loadgen.soak import written
 from loadgen.soak.asked import Asked, record
 from loadgen.soak.checkpoints import Checkpoint
+from loadgen.soak.diary import result
 from loadgen.soak.ended import SoakBaseline, SoakEnded
 from loadgen.soak.folder import Row, RunFolder, kept
 from loadgen.soak.found import End, GapSeen, RestartSeen, Totals
 from loadgen.soak.journal import BaselineFound, Journal
-from loadgen.soak.diary import result
 
 TARGET = "redis 7.2.4 at 127.0.0.1:6379"
 
