@@ -11,6 +11,8 @@ from constructed_events import S, counted, good, plan
 from loadgen.events import Result, Sample
 from loadgen.judge.check import Check, Checked, Verdict, judge, mistakes
 from loadgen.judge.expression.dimension import COUNT, NUMBER, SIZE
+from loadgen.judge.expression.functions import FUNCTIONS
+from loadgen.judge.expression.value import Series
 from loadgen.judge.expression.vocabulary import Known, Over, Vocabulary
 from loadgen.judge.run_metrics import RunMetrics, vocabulary_of
 from loadgen.monitors.reading import Reading
@@ -144,3 +146,12 @@ def test_a_monitor_that_never_read_cannot_be_told_of_and_its_reason_is_said() ->
 def test_a_series_that_was_never_there_cannot_be_told_of() -> None:
     one = answered("max(goroutines) < 100")
     assert one.found == "cannot tell: the monitor proxy read no goroutines: what it reads does not have it"
+
+
+def test_growth_over_another_series_takes_it_between_its_points_and_nothing_beyond_them() -> None:
+    """Readings fall anywhere in the intervals whose requests they are held against: 10 requests in each ns."""
+    requests = Series(((10, 100.0), (20, 100.0), (30, 100.0)), from_ns=0)
+    memory = Series(tuple((at_ns, 7.0 * 10 * at_ns) for at_ns in (2, 9, 10, 26)))
+    assert FUNCTIONS["growth"].compute(memory, requests) == pytest.approx(7.0)
+    beyond = Series((*memory.points, (31, -1e9)))
+    assert FUNCTIONS["growth"].compute(beyond, requests) == pytest.approx(7.0)
