@@ -152,7 +152,7 @@ def test_the_pool_counts_what_the_kernel_counts(
             return pool.active == pool.constructing == 0 and pool.idle == established(server.port)
 
         await ends_within(agrees)
-        assert client.stats().nodes[0].pool.closed > 8
+        assert client.stats().nodes[0].pool.closed > 0
         assert client.stats().under_way == 0
         await client.close()
         assert established(server.port) == 0

@@ -36,6 +36,7 @@ GIVEN: dict[str, Any] = {
     "slo": {"p99": "1ms", "get": {"p50": "100us"}},
     "checks": ({"expr": "p99 < 5ms", "level": "must"},),
     "faults": ({"kind": "kill", "on": (1,), "at": "5s", "for": "2s"},),
+    "monitors": ({"kind": "self", "every": "2s"},),
 }
 
 

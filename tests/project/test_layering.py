@@ -348,8 +348,8 @@ verify.kinds ← units protocol errors escape events server._faults server_plan 
 verify.bank ← errors escape verify.tape verify.artifact verify.kinds
 verify.stress.shape ←
 verify.stress.ended ← units severity reason events verify.case verify.stress.shape
-verify.full ← units errors severity reason events verify.case verify.checked verify.ended verify.campaign
-    verify.stress.ended
+verify.full ← units errors severity reason events soak.ended soak.verdict verify.case verify.checked verify.ended
+    verify.campaign verify.stress.ended
 verify.stress.stress ← monitors.plan
     errors reason signs plan events judge.judging host target.talk target runner version
     verify.stress.shape verify.stress.ended

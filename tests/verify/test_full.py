@@ -6,10 +6,11 @@ import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import constructed_soaks
 import psutil
 import pytest
 from in_process import invoked
@@ -19,6 +20,7 @@ from loadgen.cli.options.parse import parse
 from loadgen.cli.verbs import full as verb
 from loadgen.config import presets
 from loadgen.errors import ExitCode
+from loadgen.events import Event
 from loadgen.output import Wanted
 from loadgen.reason import Code, Reason
 from loadgen.severity import Severity
@@ -155,6 +157,27 @@ def test_every_part_is_listed_and_what_is_not_built_is_skipped() -> None:
     assert parts_of()["properties"].words[:2] == ("--seeds", "1000")
 
 
+@pytest.mark.parametrize(
+    ("soak", "verdict"),
+    [
+        (constructed_soaks.passed, Verdict.PASS),
+        (constructed_soaks.failed, Verdict.FAIL),
+        (constructed_soaks.untold, Verdict.UNTOLD),
+    ],
+)
+def test_a_soak_is_a_case(soak: Callable[[], list[Event]], verdict: Verdict) -> None:
+    report = Report([Part("soak")], "1", "h")
+    report.begin(Part("soak"))
+    told = [each for event in soak() for each in report.told(event)]
+    [case] = [each for each in told if isinstance(each, CaseEnded)]
+    assert (case.kind, case.verdict, bool(case.error)) == ("soak", verdict, verdict is not Verdict.PASS)
+    report.part_ended(0, "", 10**9, cut=False, asked=False)
+    ended = report.ended(1, interrupted=False)
+    assert ended.counts == {verdict: 1}
+    assert ended.reasons == ()
+    assert [each.replay for each in ended.failures] == ([case.replay] if verdict is Verdict.FAIL else [])
+
+
 def test_quick_has_a_limit_below_ten_minutes() -> None:
     limits_s = [part.limit_s for part in parts_of("--quick").values()]
     assert min(limits_s) > 0
@@ -211,6 +234,7 @@ def test_parts_are_one_document() -> None:
     assert document["metadata"]["server"] == "loadgen's model of redis 7.0, loadgen's model of memcached 1.6"
     summary = document["summary"]
     cases = len(specification.spec_of(None).cases)
+    # A process takes no load: without a server there is no soak.
     assert (summary["total"], summary["passed"], summary["skipped"]) == (cases + 1, cases - 1, 2)
     [soak] = [each for each in document["results"] if each["name"] == "soak"]
     assert (soak["passed"], soak["verdict"]) == (None, "skipped")

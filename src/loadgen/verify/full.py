@@ -14,6 +14,8 @@ from loadgen.errors import ExitCode
 from loadgen.events import Event
 from loadgen.reason import Code, Reason
 from loadgen.severity import Severity
+from loadgen.soak.ended import SoakEnded
+from loadgen.soak.verdict import Answer
 from loadgen.units import NS_PER_S, span
 from loadgen.verify.campaign import MOST_PASSED
 from loadgen.verify.case import Outcome, Verdict
@@ -94,6 +96,8 @@ class Report:
                 return self._load(event)
             case HistoryChecked():
                 return [*self._history(event)]
+            case SoakEnded():
+                return [*self._soak(event)]
             case StressEnded():
                 self._whole = True
                 self._identities[event.identity] = None
@@ -199,6 +203,26 @@ class Report:
             )
             yield self._failures[-1]
 
+    def _soak(self, event: SoakEnded) -> Iterator[Event]:
+        """Yield a soak as a case, and as a failure where it failed: its run folder judges it again."""
+        self._whole = True
+        name = self._part.name
+        verdict = _OF_SOAKS[event.verdict.answer]
+        said = [f"{row.name}: {row.found}" for row in event.verdict.rows if not row.passed]
+        said += [f"growth of {each.column}: {each.answer}" for each in event.verdict.graded if not each.passed]
+        said += [f"{each.check.expr}: {each.found}" for each in event.verdict.checked if not each.passed]
+        error = "" if verdict is Verdict.PASS else "; ".join(said)
+        replay = shlex.join(["loadgen", "soak", "--replay", event.folder]) if event.folder else ""
+        took_ns = round(event.end.t_s * NS_PER_S)
+        outcome = Outcome(verdict, "the soak has what it must have", error)
+        failed = verdict is Verdict.FAIL
+        fingerprint = outcome.fingerprint if failed else ""
+        yield self._case(CaseEnded(name, 0, verdict, took_ns, error, fingerprint=fingerprint, replay=replay))
+        if failed:
+            failure = FailureFound(name, name, 0, outcome, 0, 0, took_ns, replay, artifact=event.folder, seeds=(0,))
+            self._failures.append(failure)
+            yield failure
+
     def _load(self, row: Stressed) -> list[Event]:
         """Return the load of a shape as a case, and as a failure where it is one."""
         shape, error = row.shape, row.skipped or row.failure
@@ -226,4 +250,5 @@ def _words(reasons: Sequence[Reason]) -> list[str]:
     return [reason.words for reason in reasons]
 
 
+_OF_SOAKS = {Answer.PASS: Verdict.PASS, Answer.FAIL: Verdict.FAIL, Answer.CANNOT_TELL: Verdict.UNTOLD}
 _WORDS = {Verdict.PASS: "passed", Verdict.FAIL: "failed", Verdict.UNTOLD: "untold", Verdict.SKIPPED: "skipped"}

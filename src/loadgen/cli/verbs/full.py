@@ -113,7 +113,7 @@ def parts_of(given: Given, spec: Spec) -> Iterator[Part]:
         _check(subject, given.artifacts, "50000" if quick else "1000000"),
         Part("fuzz", ("--duration", "60s" if quick else "600s", *artifacts)),
         _simulate(spec, quick=quick, artifacts=given.artifacts),
-        Part("soak", ("--duration", "60s") if quick else ()),
+        _soak(subject, quick=quick),
     )
     for part in found:
         lack = part.lack or ("" if full.has_verb(part.name) else f"loadgen {__version__} has no {part.name}")
@@ -158,6 +158,15 @@ def _stress(subject: str | None, load: tuple[str, ...]) -> Part:
     if subject in (None, named.AUTO):
         return Part("stress", load)
     return Part("stress", (*_of_server(str(subject)), *load))
+
+
+def _soak(subject: str | None, *, quick: bool) -> Part:
+    """Return the part that soaks the server; with `quick` it is long enough to tell a large leak only."""
+    if subject in ("model", "fakeredis"):
+        return Part("soak", lack=f"{subject} is in this process, and takes no load")
+    on = () if subject in (None, named.AUTO) else _of_server(str(subject))
+    times = ("60s", "--every", "250ms", "--settle", "5s") if quick else ("10m",)
+    return Part("soak", (*on, "--duration", *times))
 
 
 def _of_server(subject: str) -> tuple[str, ...]:
