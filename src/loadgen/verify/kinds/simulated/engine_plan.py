@@ -62,7 +62,8 @@ def drawn_plan(
     connections = (tape.choice(shape.connections, "connections to each server"),) * len(endpoints)
     depth = tape.choice(shape.depths, "pipeline depth")
     prefill = tape.chance(0.2, "prefill")
-    timeout_ns = tape.choice(TIMEOUTS_NS, "request timeout")
+    # A greeting, too, comes within the timeout: below a round trip hardly a connection would ever be ready.
+    timeout_ns = max(tape.choice(TIMEOUTS_NS, "request timeout"), round_trip_ns)
     connect_timeout_ns = tape.choice((NS_PER_S, 5 * NS_PER_S), "connect timeout")
     sizes = [(4, size) for size in shape.value_bytes]
     value_bytes = tape.weighted([*sizes, (bytes_per_s >= FAST, 20_000)], "value bytes")
