@@ -168,7 +168,7 @@ def test_the_file_of_loadgen_names_every_test_of_this_version() -> None:
         *("bit_flip", "torn_tail", "disk_full_rewrite", "clock_jump"),
     }
     assert {f"oracle_{name}" for name in spec.oracle.command_groups} == {*kinds.SUITES["oracle"].kinds}
-    assert [words.split()[0] for words in specification.cautions(spec)] == ["scenarios.soak", "simulation"]
+    assert [words.split()[0] for words in specification.cautions(spec)] == ["scenarios.soak"]
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,9 @@ from loadgen.verify.kinds.oracle import OPERATIONS
 from loadgen.verify.kinds.oracle import SUITE as ORACLE
 from loadgen.verify.kinds.properties import SUITE as PROPERTIES
 from loadgen.verify.kinds.scene_rows import NAMES as SCENES
-from loadgen.verify.spec import CATEGORIES, DELETES, STORES, CommandGroup, ScenarioTest, Simulation, Spec
+from loadgen.verify.kinds.simulated import suite as simulated
+from loadgen.verify.kinds.simulated.bounds import WORDS as SIMULATED
+from loadgen.verify.spec import CATEGORIES, DELETES, STORES, CommandGroup, ScenarioTest, SimulatedScenario, Spec
 from loadgen.verify.stress.shape import Shape, shapes
 from loadgen.verify.subject import named
 from loadgen.version import __version__
@@ -106,8 +108,12 @@ def cautions(spec: Spec) -> list[str]:
     acted_on = (PROPERTIES.name, kv.SUITE.name, CHAOS, STRESS)
     parts = [part for part in spec.scenarios if part not in acted_on]
     said = [f"scenarios.{part} is not acted on by loadgen {__version__}" for part in parts]
-    if spec.simulation != Simulation():
-        said.append("simulation is acted on by full alone, which takes its seeds and operations_per_seed")
+    for scene in spec.simulation.scenarios:
+        if left := [word for word in scene.faults if word not in SIMULATED]:
+            said.append(
+                f"simulation: {printable(scene.name, 60)}: {', '.join(left)} is left out, as simulated servers have "
+                f"{', '.join(SIMULATED)}"
+            )
     for test in spec.tests(CHAOS):
         if others := [word for word in test.operations if word.upper() not in WRITTEN]:
             said.append(
@@ -178,6 +184,47 @@ def _writes_of(test: ScenarioTest) -> str:
     if test.most_operations is not None:
         return str(test.most_operations)
     return ",".join(dict.fromkeys(word.upper() for word in test.operations if word.upper() in WRITTEN))
+
+
+# ── Simulation ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def simulation(
+    spec: Spec, options: Mapping[str, str], seeds: Sequence[int], wanted: Sequence[str], words: str | None
+) -> list[Job]:
+    """Return a job for each scenario of a spec file's simulation, of the kinds that are `wanted`.
+
+    A scenario with the name of a kind or of a test has these kinds only. `words`, as of --filter, name scenarios, or
+    kinds of every scenario. Raises UsageError.
+    """
+    suite, config = simulated.SUITE, spec.simulation.default_config
+    own = {name: str(config[key]) for name, key in (("clients", "clients"), ("tick-ms", "tick_ms")) if key in config}
+    scenes = spec.simulation.scenarios
+    asked = [part.strip() for part in (words or "").split(",") if part.strip()]
+    named = [scene for scene in scenes if scene.name in asked]
+    others = ",".join(word for word in asked if all(scene.name != word for scene in named))
+    kept = kinds.filtered(suite, others) if others else suite.kinds
+    jobs = []
+    for scene in named or scenes:
+        of_name = suite.names.get(scene.name) or ((scene.name,) if scene.name in suite.kinds else suite.kinds)
+        chosen = tuple(kind for kind in wanted if kind in kept and kind in of_name)
+        if chosen:
+            jobs.append(Job(suite, {**options, **own, **_faults_of(scene)}, (Run(chosen, seeds),), spec))
+    if not scenes:
+        jobs.append(Job(suite, {**options, **own}, (Run(tuple(k for k in wanted if k in kept), seeds),), spec))
+    if not any(run.kinds for job in jobs for run in job.runs):
+        raise UsageError("no scenario of the spec file's simulation has a test that is asked for.")
+    return jobs
+
+
+def _faults_of(scene: SimulatedScenario) -> dict[str, str]:
+    words = [word for word in scene.faults if word in SIMULATED]
+    if scene.faults and scene.fault_rate and not words:
+        raise UsageError(
+            f"simulation: {printable(scene.name, 60)} has no fault that simulated servers have; name some of "
+            f"{', '.join(SIMULATED)}, or none for all of each test."
+        )
+    return {"fault-rate": str(scene.fault_rate), "faults": ",".join(words)}
 
 
 # ── Properties ────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -281,7 +281,8 @@ class _Reader:
         path: KeyPath = ("simulation",)
         also = ("default_config", "scenarios")
         values = self._reading.values(path, self._reading.table(path), _DESCRIPTION, also=also)
-        counts: Rows = {name: (name, _COUNT) for name in ("seeds", "operations_per_seed", "clients", "tick_ms")}
+        mosts = {"seeds": MOST_SEEDS, "operations_per_seed": 1_000_000, "clients": 10**12, "tick_ms": 1000}
+        counts: Rows = {name: (name, within(1, most)) for name, most in mosts.items()}
         place = (*path, "default_config")
         config = self._reading.values(place, self._reading.table(place), counts)
         rows: Rows = {**_NAMED, "fault_rate": ("fault_rate", _probability), "faults": ("faults", _texts)}

@@ -115,7 +115,7 @@ class SimulatedScenario:
     name: str
     description: str = ""
     fault_rate: float = 0.0
-    """The probability of a fault at each operation."""
+    """The mean number of faults for each operation."""
     faults: tuple[str, ...] = ()
 
 

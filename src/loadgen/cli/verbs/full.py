@@ -112,7 +112,7 @@ def parts_of(given: Given, spec: Spec) -> Iterator[Part]:
         _stress(subject, load),
         _check(subject, given.artifacts, "50000" if quick else "1000000"),
         Part("fuzz", ("--duration", "60s" if quick else "600s", *artifacts)),
-        _simulate(spec, quick=quick, artifacts=given.artifacts),
+        _simulate(spec, quick=quick, shared=shared),
         _soak(subject, quick=quick),
     )
     for part in found:
@@ -133,12 +133,12 @@ def _chaos(subject: str | None, spec: Spec, words: tuple[str, ...]) -> Part:
     return Part("chaos", ("--faults", faults or ",".join(SCENES), *server, *words))
 
 
-def _simulate(spec: Spec, *, quick: bool, artifacts: str) -> Part:
-    """Return the part that simulates loadgen's own code, with the spec file's seeds and operations."""
+def _simulate(spec: Spec, *, quick: bool, shared: tuple[str, ...]) -> Part:
+    """Return the part that simulates loadgen's own code, with the spec file's simulation."""
     config, divisor = spec.simulation.default_config, QUICK if quick else 1
     seeds = max(1, config.get("seeds", 1000) // divisor)
     operations = max(1, config.get("operations_per_seed", simulated.OPERATIONS) // divisor)
-    return Part("simulate", ("--seeds", str(seeds), "--ops", str(operations), "--artifacts", artifacts))
+    return Part("simulate", ("--seeds", str(seeds), "--ops", str(operations), *shared))
 
 
 def _check(subject: str | None, artifacts: str, requests: str) -> Part:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from loadgen.cli import verification
+from loadgen.cli import specification, verification
 from loadgen.cli.options import Given, Option, OptionGroup, Positional, Syntax
 from loadgen.cli.options.kind import TEXT, choice
 from loadgen.cli.options.verification import RESULTS, seeds
+from loadgen.cli.specification import SPEC
 from loadgen.cli.verification import Job, Run
 from loadgen.errors import ExitCode, UsageError
 from loadgen.escape import printable
@@ -47,9 +48,10 @@ SYNTAX = Syntax(
                     TEXT,
                     "NAMES",
                 ),
+                SPEC,
             ),
         ),
-        seeds(SEEDS),
+        seeds(SEEDS, by_spec=True),
         RESULTS,
     ),
     (Positional("scenario", "SCENARIO", "module:function", most=None),),
@@ -58,10 +60,26 @@ SYNTAX = Syntax(
 
 def run(given: Given) -> ExitCode:
     """Run the cases, print what came of them, and return the exit code. Raises LoadgenError."""
-    seeds = verification.seeds_from(given.seed, given.seeds)
+    if given.spec is not None and not given.scenario:
+        return _by_spec(given)
+    seeds = verification.seeds_from(given.seed, given.seeds or SEEDS)
     suite, options, names, judges_states = _scenarios(given) if given.scenario else _own(given)
     job = Job(suite, options, (Run(names, seeds),))
     return verification.run(given, suite.name, [job], replace(LIMITS, judges_states=judges_states))
+
+
+def _by_spec(given: Given) -> ExitCode:
+    """Run the scenarios of a spec file's simulation. States are not judged: bounds keep cases from some of them."""
+    suite, spec = simulated.SUITE, specification.spec_of(given.spec)
+    config = spec.simulation.default_config
+    seeds = verification.seeds_from(given.seed, given.seeds or config.get("seeds", SEEDS))
+    options = verification.options_of(
+        given, suite, {"ops": str(config.get("operations_per_seed", simulated.OPERATIONS))}
+    )
+    subject = ALL if given.subject is None else given.subject
+    wanted = suite.kinds if subject == ALL else simulated.of_subject(subject)
+    jobs = specification.simulation(spec, options, seeds, wanted, given.filter)
+    return verification.run(given, suite.name, jobs, replace(LIMITS, judges_states=False))
 
 
 _What = tuple[kinds.Suite, dict[str, str], tuple[str, ...], bool]
@@ -79,16 +97,16 @@ def _own(given: Given) -> _What:
         if not names:
             raise UsageError(f"the filter names no test of {subject}; {kinds.suggestion('', of_subject)}")
     # Some states are reached by some kinds only.
-    judges_states = given.filter is None and simulated.judges_states(given.seeds, options["ops"])
+    judges_states = given.filter is None and simulated.judges_states(given.seeds or SEEDS, options["ops"])
     return suite, options, names, judges_states
 
 
 def _scenarios(given: Given) -> _What:
-    for option in ("ops", "subject", "filter"):
+    for option in ("ops", "subject", "filter", "spec"):
         if given.get(option) is not None:
             raise UsageError(f"--{option} is for loadgen's own code: leave it out, or leave out the scenario.")
     for word in given.scenario:
         if not scenarios.is_scenario(word):
             raise UsageError(f'"{printable(word)}" names no scenario; write module:function, or file.py:function.')
     suite = scenarios.suite([*dict.fromkeys(given.scenario)])
-    return suite, {}, suite.kinds, given.seeds >= STATES_FROM
+    return suite, {}, suite.kinds, (given.seeds or SEEDS) >= STATES_FROM

@@ -26,6 +26,7 @@ from loadgen.verify.scenario.settings import (
     TOXIC,
     VANISH,
     Settings,
+    whole_ticks,
 )
 from loadgen.verify.tape import FAULT, Tape
 from loadgen.verify.world.host import Host
@@ -40,9 +41,6 @@ _SCALES_NS = (1_000_000, 10_000_000, 100_000_000, NS_PER_S, 10 * NS_PER_S)
 
 _DOWN_NS = 10_000_000
 """The least time that a killed server takes to be there again."""
-
-MOST_FAULTS = 8
-"""The most faults that a run draws."""
 
 
 Server = Redis | Memcached
@@ -120,10 +118,10 @@ class Faults:
         """Draw the faults of a run. The hosts that they meet are chosen when they begin, among those that are there."""
         if not settings.faults:
             return
-        for _ in self._tape.several(FAULT, MOST_FAULTS, settings.mean_faults):
+        for _ in self._tape.several(FAULT, settings.most_faults, settings.mean_faults):
             kind = self._tape.choice(settings.faults, "kind of fault")
-            at_ns = self._time("beginning of a fault", _ns(settings.within_s))
-            length_ns = self._time("length of a fault")
+            at_ns = whole_ticks(self._time("beginning of a fault", _ns(settings.within_s)), settings.tick_ns)
+            length_ns = whole_ticks(self._time("length of a fault"), settings.tick_ns)
             victim = self._tape.below(1 << 16, "victim of a fault")
             amount = self._tape.below(1 << 16, "strength of a fault")
             self._at(at_ns, partial(self._begin, kind, length_ns, victim, amount))

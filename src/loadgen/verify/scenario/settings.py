@@ -41,6 +41,8 @@ DEFAULT = (PAUSE, CUT, PARTITION, SLOW)
 """The kinds that are drawn unless a scenario says otherwise: those that no server loses data by."""
 
 MEAN_FAULTS = 2.0
+MOST_FAULTS = 8
+"""The most faults that a run draws, unless its settings say otherwise."""
 WITHIN_S = 10.0
 UNTIL_S = 3600.0
 MOST_CALLBACKS = 1_000_000
@@ -69,6 +71,9 @@ class Settings:
     """The number of callbacks of the event loop by which the scenario must be over."""
     states: tuple[str, ...] = ()
     """States of `sometimes` that are known beforehand, so that one which is never asked for is missed too."""
+    most_faults: int = MOST_FAULTS
+    tick_ns: int = 0
+    """Faults begin and end at multiples of it; 0: at any time."""
 
     def __post_init__(self) -> None:
         for kind in self.faults:
@@ -93,6 +98,11 @@ def settings(
         return scenario
 
     return decorated
+
+
+def whole_ticks(time_ns: int, tick_ns: int) -> int:
+    """Return a time, rounded up to whole ticks; the time itself without a tick."""
+    return -(-time_ns // tick_ns) * tick_ns if tick_ns else time_ns
 
 
 def settings_of(scenario: object) -> Settings:

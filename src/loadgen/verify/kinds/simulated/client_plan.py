@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from loadgen.verify.scenario.settings import Settings
+from loadgen.verify.scenario.settings import MOST_FAULTS, Settings
 from loadgen.verify.tape import OPERATION, Tape
 
 VERBS = (
@@ -103,10 +103,21 @@ class Profile:
     """True when the client must be as before some time after the last fault."""
     seldom: tuple[str, ...] = ()
     """States that a campaign of this kind alone need not reach."""
+    most_faults: int = MOST_FAULTS
+    tick_ns: int = 0
+    """As of Settings."""
 
     @property
     def settings(self) -> Settings:
-        return Settings(self.faults, self.mean_faults, self.within_s, until_s=7200, most_callbacks=100_000_000)
+        return Settings(
+            self.faults,
+            self.mean_faults,
+            self.within_s,
+            until_s=7200,
+            most_callbacks=100_000_000,
+            most_faults=self.most_faults,
+            tick_ns=self.tick_ns,
+        )
 
 
 class Op(NamedTuple):

@@ -16,6 +16,7 @@ from loadgen.units import NS_PER_S
 from loadgen.verify.case import Outcome, Verdict
 from loadgen.verify.checkers.register import check
 from loadgen.verify.history._operations import MISS, NO_END, NOT_DONE, OK, READ, UNKNOWN, WRITE, Operations
+from loadgen.verify.kinds.simulated.bounds import Bounds
 from loadgen.verify.reply import shown
 from loadgen.verify.scenario.run import Ran, ran
 from loadgen.verify.scenario.settings import CUT, KILL, PAUSE, POWER_CUT, Settings
@@ -27,6 +28,7 @@ from loadgen.verify.world.redis.append_only import ALWAYS, EVERYSEC, NO
 
 NAME = "redis_power_cuts"
 MOST_OPERATIONS = 100
+MOST_CLIENTS = 3
 FAULTS = (POWER_CUT, KILL, CUT, PAUSE)
 TIMEOUT_S = 0.2
 WAITS_S = (0.0, 0.001, 0.01, 0.1)
@@ -131,10 +133,12 @@ class DurableRedis:
 
     name = NAME
 
-    def __init__(self, operations: int) -> None:
+    def __init__(self, operations: int, bounds: Bounds | None = None) -> None:
+        bounds = bounds or Bounds()
         self._operations = min(operations, MOST_OPERATIONS)
         within_s = max(0.1, self._operations * MEAN_S / 2)
-        self._settings = Settings(FAULTS, within_s=within_s, states=(CUT_OFF, LOST))
+        self._most_clients = min(MOST_CLIENTS, bounds.clients or MOST_CLIENTS)
+        self._settings = bounds.redis(Settings(FAULTS, within_s=within_s, states=(CUT_OFF, LOST)))
 
     def run(self, tape: Tape) -> Outcome:
         found = ran(self._scenario, tape, self._settings)
@@ -159,7 +163,7 @@ class DurableRedis:
         tape = world.draw
         policy = tape.choice((ALWAYS, EVERYSEC, NO), "appendfsync")
         server = world.redis("redis", fsync=policy)
-        count, keys = tape.between(1, 3, "clients"), tape.between(1, 3, "keys")
+        count, keys = tape.between(1, self._most_clients, "clients"), tape.between(1, 3, "keys")
         planned = [_planned(tape, count, keys) for _ in tape.several(OPERATION, self._operations)]
         clients = _Clients(world, server.host, server.port)
         await asyncio.gather(

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from loadgen.server._faults import Faults
 from loadgen.units import NS_PER_MS, NS_PER_S
 from loadgen.verify.kinds.simulated.planted import Planted
+from loadgen.verify.scenario.settings import whole_ticks
 from loadgen.verify.tape import FAULT, Tape
 from loadgen.verify.world._network import REFUSING, UNANSWERING, Host, Network
 from loadgen.verify.world.proxy import WorldProxy
@@ -332,20 +333,29 @@ PROXIES: dict[str, Callable[[Scene, Fault], None]] = {
 
 
 def drawn_faults(
-    tape: Tape, words: Sequence[str], means: Sequence[float], servers: int, begins_ns: int, length_ns: int
+    tape: Tape,
+    words: Sequence[str],
+    means: Sequence[float],
+    servers: int,
+    begins_ns: int,
+    length_ns: int,
+    *,
+    most: int = MOST,
+    tick_ns: int = 0,
 ) -> Iterator[Fault]:
     """Yield the faults of a case, which begin within `length_ns` of a time.
 
     A seed draws which of the faults it has at all, and about how many: faults that never come alone show what others
-    hide (Groce and others: Swarm Testing, ISSTA 2012).
+    hide (Groce and others: Swarm Testing, ISSTA 2012). With a tick, faults begin and end at whole ticks from
+    `begins_ns`.
     """
     mean = tape.choice(means, "mean number of faults")
     left_out = tape.below(1 << len(words), "faults that are left out")
     some = tuple(word for place, word in enumerate(words) if not left_out >> place & 1) or tuple(words)
     if not mean:
         return
-    for _ in tape.several(FAULT, MOST, mean=mean):
+    for _ in tape.several(FAULT, most, mean=mean):
         word = tape.choice(some, "fault")
-        from_ns = begins_ns + length_ns * tape.below(1000, "fault's beginning") // 1000
-        until_ns = from_ns + tape.choice(LENGTHS_NS, "fault's length")
+        from_ns = begins_ns + whole_ticks(length_ns * tape.below(1000, "fault's beginning") // 1000, tick_ns)
+        until_ns = from_ns + whole_ticks(tape.choice(LENGTHS_NS, "fault's length"), tick_ns)
         yield Fault(word, from_ns, until_ns, tape.below(servers, "fault's server"), tape.below(64, "fault's choice"))

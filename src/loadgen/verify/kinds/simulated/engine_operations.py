@@ -31,6 +31,7 @@ from loadgen.verify.kinds.simulated.engine_faults import (
     Scene,
     drawn_faults,
 )
+from loadgen.verify.kinds.simulated.engine_faults import MOST as MOST_FAULTS
 from loadgen.verify.kinds.simulated.engine_plan import PROTOCOLS, Shape, drawn_plan, in_words
 from loadgen.verify.kinds.simulated.planted import Planted, transfer_ns
 from loadgen.verify.kinds.simulated.weather import Weather
@@ -87,8 +88,13 @@ class EngineKind:
     """The faults that a seed may have."""
     means: tuple[float, ...] = (2.0, 0.0, 6.0)
     """The mean number of faults, of which a seed draws one."""
+    planted: bool = True
+    """True when a seed may plant faults in the servers' own code."""
     proxied: float = 0.0
     """The probability that there is a proxy before a server."""
+    most_faults: int = MOST_FAULTS
+    tick_ns: int = 0
+    """Faults begin and end at multiples of it; 0: at any time."""
 
 
 COMING_AND_GOING = (
@@ -198,7 +204,7 @@ class _Run:
         self.register = register
         self.operations = 1 + tape.given(operations - 1, MOST_OPERATIONS, "operations")
         self.weather = Weather.drawn(tape)
-        self.planted = Planted.drawn(tape) if kind.faults else NOTHING
+        self.planted = Planted.drawn(tape) if kind.faults and kind.planted else NOTHING
         network = Network(world, self.weather.buffer_bytes)
         host = network.host()
         protocol = tape.choice(PROTOCOLS, "protocol")
@@ -227,7 +233,18 @@ class _Run:
         self.faults: list[Fault] = []
         if kind.faults:
             most_ns = max(length_ns, 10 * NS_PER_MS)
-            self.faults = [*drawn_faults(tape, kind.faults, kind.means, len(servers), world.now_ns, most_ns)]
+            self.faults = [
+                *drawn_faults(
+                    tape,
+                    kind.faults,
+                    kind.means,
+                    len(servers),
+                    world.now_ns,
+                    most_ns,
+                    most=kind.most_faults,
+                    tick_ns=kind.tick_ns,
+                )
+            ]
         for fault in self.faults:
             self.scene.plan(fault)
         self.healed_ns = max((fault.until_ns for fault in self.faults), default=world.now_ns)
@@ -398,7 +415,7 @@ class _Run:
             "a server comes back empty": self.scene.emptied,
             "the load ends after the last fault": int(bool(self.faults) and self.load.now_ns > self.healed_ns),
             **({"a connection is turned away": ran.failures.get("turned away", 0) if ran else 0} if crowds else {}),
-            **(self.planted.reached(self.scene.all_faults()) if self.kind.faults else {}),
+            **(self.planted.reached(self.scene.all_faults()) if self.kind.faults and self.kind.planted else {}),
             **{f"fault: {word}": count for word, count in self.scene.counts.items()},
             **(self.reached_by_proxies() if self.kind.proxied else {}),
         }

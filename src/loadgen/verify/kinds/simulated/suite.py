@@ -9,9 +9,17 @@ from functools import partial
 
 from loadgen.errors import UsageError
 from loadgen.escape import printable
+from loadgen.verify.kinds.simulated.bounds import OPTIONS, Bounds
 from loadgen.verify.kinds.simulated.client_kinds import PROFILES, ClientKind
+from loadgen.verify.kinds.simulated.client_plan import Profile
+from loadgen.verify.kinds.simulated.durable_redis import MOST_OPERATIONS as MOST_OF_REDIS
 from loadgen.verify.kinds.simulated.durable_redis import DurableRedis
-from loadgen.verify.kinds.simulated.engine_operations import ENGINE_KINDS, MOST_OPERATIONS, EngineOperations
+from loadgen.verify.kinds.simulated.engine_operations import (
+    ENGINE_KINDS,
+    MOST_OPERATIONS,
+    EngineKind,
+    EngineOperations,
+)
 from loadgen.verify.kinds.simulated.twice import Logged, Twice
 from loadgen.verify.kinds.suite import Emit, Opened, Suite
 from loadgen.verify.mutants.registry import planted
@@ -28,8 +36,9 @@ class Row:
     subject: str
     """Whose code is simulated."""
     name: str
-    made: Callable[[int], Logged]
+    made: Callable[[int, Bounds], Logged]
     """Makes the kind of so many operations."""
+    most_operations: int = MOST_OPERATIONS
 
     @property
     def test(self) -> str:
@@ -37,10 +46,18 @@ class Row:
         return self.name.removeprefix(f"{self.subject}_")
 
 
+def _engine(kind: EngineKind, operations: int, bounds: Bounds) -> Logged:
+    return EngineOperations(operations, bounds.engine(kind))
+
+
+def _client(profile: Profile, operations: int, bounds: Bounds) -> Logged:
+    return ClientKind(bounds.client(profile), operations)
+
+
 ROWS = (
-    *(Row(ENGINE, kind.name, partial(EngineOperations, kind=kind)) for kind in ENGINE_KINDS),
-    *(Row(CLIENT, profile.name, partial(ClientKind, profile)) for profile in PROFILES),
-    Row(REDIS, DurableRedis.name, DurableRedis),
+    *(Row(ENGINE, kind.name, partial(_engine, kind)) for kind in ENGINE_KINDS),
+    *(Row(CLIENT, profile.name, partial(_client, profile)) for profile in PROFILES),
+    Row(REDIS, DurableRedis.name, DurableRedis, MOST_OF_REDIS),
 )
 """Every kind. Each of its cases is run twice."""
 
@@ -71,7 +88,11 @@ def _opened(kinds: Sequence[str], options: Mapping[str, str], emit: Emit) -> Ite
     rows = {row.name: row for row in ROWS}
     with sealed(), settled(), planted() as mutant:
         identity = f"a simulated world with the mutant '{mutant}'" if mutant else "a simulated world"
-        yield Opened([Twice(rows[name].made(operations)) for name in kinds], identity)
+        yield Opened([Twice(_made(rows[name], operations, options)) for name in kinds], identity)
+
+
+def _made(row: Row, operations: int, options: Mapping[str, str]) -> Logged:
+    return row.made(operations, Bounds.read(options, min(operations, row.most_operations)))
 
 
 def _count(text: str) -> int:
@@ -85,6 +106,6 @@ SUITE = Suite(
     "simulate",
     tuple(row.name for row in ROWS),
     _opened,
-    {"ops": str(OPERATIONS)},
+    {"ops": str(OPERATIONS), **OPTIONS},
     {row.test: tuple(other.name for other in ROWS if other.test == row.test) for row in ROWS},
 )
