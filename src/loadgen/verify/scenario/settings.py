@@ -89,9 +89,13 @@ def settings(
     until_s: float = UNTIL_S,
     most_callbacks: int = MOST_CALLBACKS,
     states: tuple[str, ...] | list[str] = (),
+    most_faults: int = MOST_FAULTS,
+    tick_ns: int = 0,
 ) -> Callable[[F], F]:
     """Return a decorator that gives a scenario its settings, the fields of `Settings`. Raises ValueError."""
-    chosen = Settings(tuple(faults), mean_faults, within_s, until_s, most_callbacks, tuple(states))
+    chosen = Settings(
+        tuple(faults), mean_faults, within_s, until_s, most_callbacks, tuple(states), most_faults, tick_ns
+    )
 
     def decorated(scenario: F) -> F:
         setattr(scenario, _ATTRIBUTE, chosen)
