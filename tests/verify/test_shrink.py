@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from loadgen.verify.shrink import shrink
-from loadgen.verify.tape import FAULT, OPERATION, Draw, Recording, Tape
+from loadgen.verify.tape import FAULT, MOST, OPERATION, OPERATIONS, Draw, Recording, Tape
 
 Run = Callable[[Tape], bool]
 """Runs a case: True when it fails."""
@@ -57,6 +57,19 @@ def test_two_operations_that_need_each_other_stay() -> None:
 
     best, _ = smallest(run)
     assert sorted(best.values) == [0, 1, 1, 1, 901]
+
+
+def test_fewer_operations_are_looked_for_with_other_seeds() -> None:
+    """A generator makes the operations: with most seeds the 40th is the first that fails, with seed 5 the second."""
+
+    def run(tape: Tape) -> bool:
+        operations = 1 + tape.given(60, 1_000_000, OPERATIONS)
+        seed = tape.below(MOST, "seed of the generator")
+        return operations >= {5: 2}.get(seed, 40)
+
+    best, runs = smallest(run)
+    assert best.values == (1, 5)
+    assert runs < 200
 
 
 def test_faults_go_first() -> None:

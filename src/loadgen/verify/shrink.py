@@ -2,8 +2,8 @@
 
 A candidate is a tape with spans left out or moved, or with smaller draws. It is kept when it fails in the same way, and
 what its run drew is then the tape to go on from, as that run may have asked for other draws than it was given. Of two
-tapes, the one with fewer parts is smaller; with as many, the one whose values have fewer bits, then the one with fewer
-draws, then the one whose first different value is smaller.
+tapes, the one with fewer parts is smaller; with as many, the one with fewer operations that are no parts, then the one
+whose values have fewer bits, then the one with fewer draws, then the one whose first different value is smaller.
 
 Hypothesis shrinks choice sequences in this way (MacIver, Donaldson: Test-Case Reduction via Test-Case Generation,
 ECOOP 2020). There a candidate's values are given to draws in their order; here each draw gets those of its own site.
@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from loadgen.verify.tape import FAULT, Draw, Recording, Span
+from loadgen.verify.tape import FAULT, MOST, OPERATIONS, Draw, Recording, Span
 
 Run = Callable[[Sequence[Draw]], tuple[Recording, bool]]
 """Runs the case of some draws: what it drew, and True when it failed in the same way."""
@@ -30,6 +30,10 @@ def shrink(failure: Recording, run: Run, is_over: Callable[[], bool], most_runs:
     shrinking = _Shrinking(failure, run, is_over, most_runs)
     for _ in shrinking.passes():
         yield shrinking.best
+
+
+SEEDS = 16
+"""The seeds that are tried with fewer operations."""
 
 
 class _Over(Exception):
@@ -50,6 +54,7 @@ class _Shrinking:
         """Yield each time `best` has become smaller."""
         steps = (
             self._without_faults,
+            self._fewer,
             self._without_spans,
             self._handed_on,
             self._zeroed,
@@ -157,20 +162,45 @@ class _Shrinking:
     def _above_0(self, site: str) -> list[int]:
         return [place for place, draw in enumerate(self.best.draws) if draw.value and draw.site == site]
 
+    def _fewer(self) -> Iterator[None]:
+        """Lower the number of operations that are no parts, with other seeds where these fewer do not fail.
+
+        Such operations are drawn by a generator of their own: with another seed, the first of them are others.
+        """
+        place = next((place for place, draw in enumerate(self.best.draws) if draw.site == OPERATIONS), None)
+        too_low = -1
+        while place is not None and too_low + 1 < (value := self.best.draws[place].value):
+            middle = (too_low + value) // 2
+            if any(self._keeps(draws) for draws in self._of_fewer(place, middle)):
+                yield
+            else:
+                too_low = middle
+
+    def _of_fewer(self, place: int, operations: int) -> Iterator[Sequence[Draw]]:
+        """Yield the draws with fewer operations, as they are and with each of some seeds."""
+        draws = _changed(self.best.draws, {place: operations})
+        yield draws
+        for seeded in [at for at, draw in enumerate(draws) if draw.n == MOST]:
+            yield from (_changed(draws, {seeded: seed}) for seed in range(SEEDS))
+
     def _lowered(self) -> Iterator[None]:
-        """Lower each draw towards 0, by halving the distance to the least value that is known to be too low."""
+        """Lower each draw."""
         place = 0
         while place < len(self.best.draws):
-            too_low = 0
-            while place < len(self.best.draws) and too_low + 1 < (value := self.best.draws[place].value):
-                middle = (too_low + value) // 2
-                if self._keeps(_changed(self.best.draws, {place: middle})):
-                    yield
-                    if place < len(self.best.draws) and self.best.draws[place].value > middle:
-                        break
-                else:
-                    too_low = middle
+            yield from self._lowered_at(place)
             place += 1
+
+    def _lowered_at(self, place: int) -> Iterator[None]:
+        """Lower a draw towards 0, by halving the distance to the least value that is known to be too low."""
+        too_low = 0
+        while place < len(self.best.draws) and too_low + 1 < (value := self.best.draws[place].value):
+            middle = (too_low + value) // 2
+            if self._keeps(_changed(self.best.draws, {place: middle})):
+                yield
+                if place < len(self.best.draws) and self.best.draws[place].value > middle:
+                    return
+            else:
+                too_low = middle
 
     def _without_consequences(self) -> Iterator[None]:
         """Leave out each span, with what was drawn because of it.
@@ -208,7 +238,8 @@ def _outside(recording: Recording) -> list[int]:
 
 def _size(recording: Recording) -> tuple[object, ...]:
     values = recording.values
-    return len(recording.spans), sum(value.bit_length() for value in values), len(values), values
+    operations = sum(draw.value for draw in recording.draws if draw.site == OPERATIONS)
+    return len(recording.spans), operations, sum(value.bit_length() for value in values), len(values), values
 
 
 def _changed(draws: Sequence[Draw], values: Mapping[int, int]) -> list[Draw]:

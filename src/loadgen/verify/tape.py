@@ -31,6 +31,8 @@ FAULT = "fault"
 """The span of one fault."""
 BYTE = "byte"
 """The span of one byte of a short text."""
+OPERATIONS = "operations"
+"""The site of the draw that says how many operations a case has, where these are no parts."""
 
 MOST = 1 << 64
 """The largest `n` of a draw."""

@@ -35,7 +35,7 @@ from loadgen.verify.kinds.simulated.engine_faults import MOST as MOST_FAULTS
 from loadgen.verify.kinds.simulated.engine_plan import PROTOCOLS, Shape, drawn_plan, in_words
 from loadgen.verify.kinds.simulated.planted import Planted, transfer_ns
 from loadgen.verify.kinds.simulated.weather import Weather
-from loadgen.verify.tape import MOST, Tape
+from loadgen.verify.tape import MOST, OPERATIONS, Tape
 from loadgen.verify.world._ground import Ground
 from loadgen.verify.world._network import Network
 from loadgen.verify.world._order import Order, Priorities, Uniform
@@ -202,7 +202,7 @@ class _Run:
         self.began_ns = world.now_ns
         self.kind = kind
         self.register = register
-        self.operations = 1 + tape.given(operations - 1, MOST_OPERATIONS, "operations")
+        self.operations = 1 + tape.given(operations - 1, MOST_OPERATIONS, OPERATIONS)
         self.weather = Weather.drawn(tape)
         self.planted = Planted.drawn(tape) if kind.faults and kind.planted else NOTHING
         network = Network(world, self.weather.buffer_bytes)
