@@ -35,14 +35,14 @@ GROUPS = {
         "stress": "put many connections on few keys, and print one table",
         "check": "judge a recorded history: was each reply possible",
         "fuzz": "give mutated inputs to parsers and servers, and find crashes",
-        "simulate": "run the load engine, or asyncio code of yours, in simulated worlds",
+        "simulate": "run loadgen's own code, or yours, in simulated worlds",
         "full": "run every verb of verification, as one report",
         "replay": "run one case again, from its seed or its artifact",
         "seeds": "keep the seeds of failures, and run them again",
         "spec": "print, check or convert the file that says what is run",
     },
     "results": {
-        "report": "show an earlier result, from its JSON file, in any format",
+        "report": "show an earlier result, or a soak from its run folder",
         "history": "append results to a file, and draw them over time",
     },
     "set up": {

@@ -35,7 +35,7 @@ DEFAULT_DURATION = "30m"
 CHECKPOINTS = 15
 """The checkpoints of a soak of half an hour or less."""
 _LONGEST_INTERVAL_S = 120.0
-"""The time between two checkpoints of a longer soak, as in upstream's tests."""
+"""The time between two checkpoints of a longer soak, as in log_capturer's tests."""
 _DURATION = "general.duration"
 _LAST_PORT = 65_535
 
