@@ -19,6 +19,7 @@ from loadgen.client.breaker import Transition
 from loadgen.client.options import Options
 from loadgen.verify.case import Outcome
 from loadgen.verify.kinds.simulated import client_case as laws
+from loadgen.verify.kinds.simulated import client_history as history
 from loadgen.verify.kinds.simulated.client_kinds import PROFILES, ClientKind
 from loadgen.verify.kinds.simulated.client_plan import OPTIONS, Plan, Profile
 from loadgen.verify.kinds.simulated.twice import Twice
@@ -126,10 +127,10 @@ class NeverClosing(Client):
 @pytest.mark.parametrize(
     ("damaged", "invariant"),
     [
-        (OffByOne, laws.ONE_REPLY),
-        (Forgetful, laws.REGISTER),
-        (Miscounting, laws.COUNTS),
-        (AddingNothing, laws.GROWS),
+        (OffByOne, history.ONE_REPLY),
+        (Forgetful, history.REGISTER),
+        (Miscounting, history.COUNTS),
+        (AddingNothing, history.GROWS),
         (Losing, laws.WHOLE),
         (Leaving, laws.EMPTY),
         (NeverClosing, laws.EMPTY),
@@ -152,7 +153,7 @@ def test_a_value_that_lives_too_long_is_found(monkeypatch: pytest.MonkeyPatch) -
     lasting = replace(CALM, name="lasting", pauses_s=(0.05,), callers=(1,))
     assert broken(lasting, seeds=20) == set()
     monkeypatch.setattr(laws, "Client", Eternal)
-    assert laws.EXPIRES in broken(lasting, seeds=20)
+    assert history.EXPIRES in broken(lasting, seeds=20)
 
 
 def test_an_old_value_that_comes_back_breaks_the_register(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,7 +169,7 @@ def test_an_old_value_that_comes_back_breaks_the_register(monkeypatch: pytest.Mo
             return found if found is None else self.first.setdefault(key, found)
 
     monkeypatch.setattr(laws, "Client", Stale)
-    assert laws.REGISTER in broken()
+    assert history.REGISTER in broken()
 
 
 def test_a_write_that_is_tried_again_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -184,7 +185,7 @@ def test_a_write_that_is_tried_again_is_found(monkeypatch: pytest.MonkeyPatch) -
     cut = replace(cut, options={**SIMPLE, "retries": (2,)}, callers=(16,))
     assert broken(cut, seeds=20) == set()
     monkeypatch.setattr(laws, "Client", Eager)
-    assert laws.ONCE in broken(cut, seeds=20)
+    assert history.ONCE in broken(cut, seeds=20)
 
 
 def test_a_request_that_no_caller_made_breaks_the_account(monkeypatch: pytest.MonkeyPatch) -> None:

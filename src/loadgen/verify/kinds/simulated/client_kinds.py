@@ -1,6 +1,6 @@
 """The kinds of the client: the shipping `loadgen.client.Client` on built-in servers, under load and faults.
 
-Each is a row: what its seeds are like. What holds for all of them is in `client_case`.
+Each is a row: what its seeds are like. What holds for all of them is in `client_case` and `client_history`.
 """
 
 from __future__ import annotations
