@@ -245,11 +245,12 @@ def test_a_server_that_waits_to_write_is_let_go_when_its_client_is_gone() -> Non
 # ── What the witness finds ──────────────────────────────────────────────────────────────────────────────────────────
 
 
-def broken(monkeypatch: pytest.MonkeyPatch, kind: str, law: str, **attributes: int) -> None:
-    """Send through a broken toxic, and find that a law is."""
+def broken(kind: str, law: str, *, idle_ns: int = 0, **attributes: int) -> None:
+    """Send through a broken toxic, which had nothing to do for a time, and find that a law is."""
     world = Proxied()
     near, _ = world.connected()
     world.upstream(kind, **attributes)
+    world.run(world.world.now_ns + idle_ns)
     for number in range(3):
         world.world.at(world.world.now_ns + number * MS + 1, lambda: near.transport.write(bytes(range(100))))
     with pytest.raises(BrokenInvariant, match=law):
@@ -264,15 +265,25 @@ def test_a_toxic_that_loses_a_piece_is_found(monkeypatch: pytest.MonkeyPatch) ->
         stub.pieces.popleft()  # type: ignore[attr-defined]
 
     monkeypatch.setattr(Slicer, "_slice", loses)
-    broken(monkeypatch, "slicer", WHOLE, average_size=10)
+    broken("slicer", WHOLE, average_size=10)
 
 
 def test_a_latency_that_is_too_short_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Latency, "_delay_ns", lambda self, stub: self._values["latency"] * MS - 1)
-    broken(monkeypatch, "latency", DELAYED, latency=10)
+    broken("latency", DELAYED, latency=10)
 
 
 def test_a_bandwidth_that_is_too_wide_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     wait = Bandwidth._wait
     monkeypatch.setattr(Bandwidth, "_wait", lambda self, stub, now_ns, for_ns: wait(self, stub, now_ns, for_ns // 2))
-    broken(monkeypatch, "bandwidth", LIMITED, rate=1)
+    broken("bandwidth", LIMITED, rate=1)
+
+
+@pytest.mark.parametrize("idle_ns", [0, 10 * S])
+def test_a_bandwidth_that_is_a_little_too_wide_is_found(idle_ns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The time in which a connection had nothing to send allows no burst."""
+    wait = Bandwidth._wait
+    monkeypatch.setattr(
+        Bandwidth, "_wait", lambda self, stub, now_ns, for_ns: wait(self, stub, now_ns, for_ns * 9 // 10)
+    )
+    broken("bandwidth", LIMITED, idle_ns=idle_ns, rate=1)

@@ -4,7 +4,7 @@
 #
 #   what is written to one end of a connection is what was read from the other, in order and whole: a prefix of it
 #   no byte is on its way for less than the latency that its direction has
-#   no more bytes go than the rate of its direction allows
+#   no more bytes go than the rate of its direction allows for the time in which there were some
 #
 # The bounds are those of bytes that are read after the last change of a direction's toxics: a change has a toxic hand
 # on at once what it holds.
@@ -32,6 +32,8 @@ cdef class Way:
     cdef int64_t written
     cdef Bound bound          # that of the last read
     cdef int64_t base         # bytes read before the first read under that bound
+    cdef int64_t since_ns     # from when that bound's rate is counted: the time without a byte in the proxy is left out
+    cdef int64_t empty_ns     # when the last byte in the proxy was written
 
 
 cdef class Witness(HostTransport):
@@ -56,4 +58,4 @@ cdef class GroundPump(Pump):
 
 
 cdef class News(Watcher):
-    cdef GroundPump pump      # None after the end, which breaks the cycle
+    cdef GroundPump pump

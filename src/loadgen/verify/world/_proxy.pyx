@@ -65,11 +65,6 @@ cdef class Witness(HostTransport):
                     way.bound = bound
         self.bounds[direction] = bound
 
-    def stuck(self):
-        """Return how many bytes are in the proxy whose connections are open."""
-        cdef Way way
-        return sum([len(way.held) for way in self.sources.values()])
-
     cdef int add_ways(self, int client, int upstream) except -1:
         self.sources[client] = self.targets[upstream] = Way("upstream")
         self.sources[upstream] = self.targets[client] = Way("downstream")
@@ -104,22 +99,29 @@ cdef class Witness(HostTransport):
     cdef int see_read(self, int stream, const char *bytes, Py_ssize_t n) except -1:
         cdef Way way = self.sources[stream]
         cdef Bound bound = self.bounds[way.direction]
+        cdef int64_t now_ns = self.ground.time.now_ns()
         if way.bound is not bound:
             way.bound = bound
             way.base = way.read
+            way.since_ns = bound.since_ns
+        if not way.held:
+            # A toxic makes up for waits that were too long, and not for the time in which it had nothing.
+            way.since_ns += now_ns - max(way.since_ns, way.empty_ns)
         way.held += bytes[:n]
         way.read += n
-        way.marks.append((way.read, self.ground.time.now_ns(), bound))
+        way.marks.append((way.read, now_ns, bound))
         return 0
 
     cdef int see_written(self, int stream, const char *bytes, Py_ssize_t n) except -1:
         cdef Way way = self.targets[stream]
         cdef Bound bound = self.bounds[way.direction]
-        cdef int64_t now_ns = self.ground.time.now_ns(), most
+        cdef int64_t now_ns = self.ground.time.now_ns(), count, most
         if len(way.held) < n or memcmp(PyByteArray_AS_STRING(way.held), bytes, n):
             raise BrokenInvariant(f"{WHOLE}: at byte {way.written} of a connection's {way.direction} direction")
         del way.held[:n]
         way.written += n
+        if not way.held:
+            way.empty_ns = now_ns
         while way.marks:
             upto, at_ns, mark_bound = way.marks[0]
             if mark_bound is bound and bound.delay_ns > 0:
@@ -134,10 +136,11 @@ cdef class Witness(HostTransport):
                 break
         if way.bound is bound and bound.bytes_per_s != NO_LIMIT and way.written > way.base:
             self.limited += 1
-            # A byte more, as the proxy's times are rounded to a ns.
-            most = (now_ns - bound.since_ns) * bound.bytes_per_s // NS_PER_S + 1
-            if way.written - way.base > most:
-                raise BrokenInvariant(f"{LIMITED}: {way.direction}, {way.written - way.base} bytes, not {most}")
+            count = way.written - way.base
+            # The proxy rounds the time of each chunk down to a ns, and a chunk has a byte at least.
+            most = (now_ns - way.since_ns + count) * bound.bytes_per_s // NS_PER_S
+            if count > most:
+                raise BrokenInvariant(f"{LIMITED}: {way.direction}, {count} bytes, not {most}")
         return 0
 
 
