@@ -173,7 +173,7 @@ def test_a_soak_obeys_what_another_serves() -> None:
     with Go(serves=("127.0.0.1", 0)) as other, Go(obeys=other.url) as soak:
         assert soak.may_go() == (True, "")
         assert (other.may_go(), soak.url) == ((True, ""), "")
-        other.tell("soaking", "the disk is full")
+        other.tell("soaking", ["the disk is full"])
         for path, why in (("/", "it says no-go"), ("/state", "the disk is full")):
             with Go(obeys=f"{other.url}{path}") as late:
                 assert late.may_go() == (False, why)

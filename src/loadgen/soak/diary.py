@@ -66,6 +66,9 @@ class Diary:
         self.broken = ""
         """Why the run folder could not be written; empty while it can."""
         self.no_go = ""
+        """Why the load is paused; empty while it is not."""
+        self.wrong: dict[str, str] = {}
+        """What was found wrong so far, in words: growth that is red by column, and restarts by monitor."""
         self.evidence = 0
         self.breached: list[tuple[str, str]] = []
         """Monitor and series of breaches whose evidence has not come yet."""
@@ -108,8 +111,11 @@ class Diary:
                 least = written.per_min(graded.grown.low) or 0.0
                 spelled = f"{least / 1e6:.3g} MB/min" if graded.band.dimension.size else f"{least:.3g}/min"
                 grade = graded.band.word(graded.best) if graded.best is not None else ""
-                self.note(kind, f"{graded.column} grows by {spelled} at least: {grade}", column=graded.column)
+                words = f"{graded.column} grows by {spelled} at least: {grade}"
+                self.note(kind, words, column=graded.column)
                 if not self.asked.is_own(graded.column):
+                    if news.is_red:
+                        self.wrong[graded.column] = words
                     self.breached.append((monitor, series))
                     self.captures.ask(f"{graded.column} grows")
         self.take_evidence(self.captures.taken())
@@ -141,6 +147,7 @@ class Diary:
             self.journal.restart(restart)
             words = f"{reading.monitor} was restarted: {before}, then {reading.identity}"
             self.note(Noted.RESTART, words, **written.restart(restart))
+            self.wrong[reading.monitor] = words
         if reading.identity:
             self.identities[reading.monitor] = reading.identity
 
@@ -202,7 +209,8 @@ class Diary:
         self.keep(
             lambda folder: folder.beat(wall_s=time.time(), monotonic_ns=now_ns, checkpoint=number, state=self.state)
         )
-        self.go.tell(self.state, self.no_go, self.facts(number))
+        wrong = (self.no_go, *self.wrong.values()) if self.no_go else (*self.wrong.values(),)
+        self.go.tell(self.state, wrong, self.facts(number))
 
     def facts(self, number: int) -> dict[str, Any]:
         """Return what is served beside the signal."""
@@ -236,7 +244,7 @@ class Diary:
         self.keep(lambda folder: folder.expose(self.newest))
         self.beat(force=True)
         self.keep(lambda folder: folder.result(result(ended)))
-        self.go.tell("ended", "" if ended.exit_code == 0 else "the soak did not pass")
+        self.go.tell("ended", () if ended.exit_code == 0 else ("the soak did not pass",))
         if self.broken and end.how is not How.FAILED:
             return replace(ended, end=replace(end, how=How.FAILED, why=self.broken))
         return ended

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -43,11 +43,10 @@ class Go:
         now = self._observed.now
         return now.go, now.why
 
-    def tell(self, state: str, why_not: str, facts: Mapping[str, Any] | None = None) -> None:
-        """Serve this state, as a no-go where `why_not` says why."""
+    def tell(self, state: str, wrong: Sequence[str], facts: Mapping[str, Any] | None = None) -> None:
+        """Serve this state, as a no-go where something is wrong; `wrong` has a sentence for each."""
         if self._served is not None:
-            why = (why_not,) if why_not else ()
-            self._served.tell(Told(not why, state, time.monotonic(), why, facts or {}))
+            self._served.tell(Told(not wrong, state, time.monotonic(), tuple(wrong), facts or {}))
 
     def close(self) -> None:
         for each in (self._observed, self._served):
