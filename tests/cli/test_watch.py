@@ -101,12 +101,23 @@ def test_a_soak_that_has_ended_has_the_exit_status_of_its_verdict(arguments: lis
         assert re.search(r"^state +ended, after 2 of 6 checkpoints$", done.stdout, re.M)
 
 
+@pytest.mark.parametrize("arguments", [["--once"], []])
+def test_a_soak_whose_result_has_no_exit_status_cannot_be_told(arguments: list[str], tmp_path: Path) -> None:
+    ended = run_folder(tmp_path / "run", OF, values)
+    for result in ("{}", '{"exit_status": 99}', '{"exit_status": "x"}'):
+        (ended / "result.json").write_text(result)
+        done = invoked("watch", *arguments, str(ended))
+        assert (done.status, done.stderr) == (ExitCode.CANNOT_TELL, "")
+
+
 @pytest.mark.usefixtures("at_now")
 def test_a_follower_gives_up_on_a_soak_without_checkpoints(tmp_path: Path) -> None:
     done = invoked("watch", str(under_way(tmp_path / "run", age_s=50.0)))
     assert done.status == ExitCode.NO
     assert done.stdout.splitlines()[-2].startswith("watch: no checkpoint for 1m, since checkpoint 2")
     assert "[2/6] 40s: FD=22" in done.stdout
+    coloured = invoked("watch", "--color", "always", str(tmp_path / "run")).stdout.splitlines()
+    assert [line for line in coloured if "\x1b" in line] == coloured[-2:], "what the log does not have"
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,10 @@ from typing import Any
 from loadgen.errors import ExitCode
 from loadgen.soak.status import FINAL, Phase, Status, Trouble
 
-_OWN = (Trouble.RESTART, Trouble.BREACH)
+OWN = "watch: "
+"""The beginning of a line that is not the log's."""
+
+_LOGGED = (Trouble.RESTART, Trouble.BREACH)
 """The log itself says these."""
 
 
@@ -29,13 +32,21 @@ class Follower:
         """
         said = [*log[self._lines :]]
         self._lines = len(log)
-        problems = {each.trouble: each.words for each in status.problems if each.trouble not in _OWN}
-        said += [f"watch: {words}" for trouble, words in problems.items() if trouble not in self._troubles]
+        problems = {each.trouble: each.words for each in status.problems if each.trouble not in _LOGGED}
+        said += [f"{OWN}{words}" for trouble, words in problems.items() if trouble not in self._troubles]
         if self._troubles and not problems:
-            said.append("watch: it goes on")
+            said.append(f"{OWN}it goes on")
         self._troubles = frozenset(problems)
         if any(trouble in FINAL for trouble in problems):
             return said, ExitCode.NO
         if status.phase is Phase.ENDED and result is not None:
-            return said, ExitCode(int(result.get("exit_status", ExitCode.CANNOT_TELL)))
+            return said, exit_code_of(result)
         return said, None
+
+
+def exit_code_of(result: Mapping[str, Any]) -> ExitCode:
+    """Return the exit code that `result.json` has; CANNOT_TELL where it has none that this loadgen knows."""
+    try:
+        return ExitCode(int(result["exit_status"]))
+    except (KeyError, TypeError, ValueError):
+        return ExitCode.CANNOT_TELL

@@ -36,7 +36,7 @@ from loadgen.runner.stop import Stop
 from loadgen.soak import folder, watching
 from loadgen.soak.asked import asked_of
 from loadgen.soak.folder import KeptRun, RunFolder
-from loadgen.soak.follower import Follower
+from loadgen.soak.follower import OWN, Follower, exit_code_of
 from loadgen.soak.go import Go
 from loadgen.soak.status import Life, Phase, Status, Times, status
 from loadgen.soak.watching import Watching
@@ -95,8 +95,8 @@ def run(given: Given) -> ExitCode:
             raise UsageError(
                 f"{word.spelling} is for a watch of a process, server or page, and RUN is a soak: leave it out."
             )
-    sink = Sink(sys.stdout)
-    return once(given, sink) if given.once else follow(given.run, sink)
+    sink, paint = Sink(sys.stdout), Paint(wants_color(sys.stdout, given.color))
+    return once(given.run, sink, paint) if given.once else follow(given.run, sink, paint)
 
 
 OTHERS = ("pid", "server", "metrics", "config")
@@ -144,31 +144,30 @@ def live(given: Given) -> ExitCode:
     return ended.exit_code
 
 
-def once(given: Given, sink: Sink) -> ExitCode:
+def once(run: str, sink: Sink, paint: Paint) -> ExitCode:
     """Print the status of a soak."""
-    kept = folder.read(given.run)
+    kept = folder.read(run)
     now = status_of(kept)
     try:
         asked = asked_of(kept.run)
     except (KeyError, TypeError, ValueError, AttributeError):
-        raise UsageError(f"{printable(given.run)}/{folder.RUN}: is not what a soak writes.") from None
-    paint = Paint(wants_color(sys.stdout, given.color))
+        raise UsageError(f"{printable(run)}/{folder.RUN}: is not what a soak writes.") from None
     with layout.at(sink.columns or layout.WIDTH):
-        lines = soak_status.clean(given.run, now, asked, kept.newest(), kept.log(), paint)
+        lines = soak_status.clean(run, now, asked, kept.newest(), kept.log(), paint)
     sink.write("".join(f"{line}\n" for line in lines))
     if now.phase is Phase.ENDED and kept.result is not None:
-        return ExitCode(int(kept.result.get("exit_status", ExitCode.CANNOT_TELL)))
+        return exit_code_of(kept.result)
     return ExitCode.YES if now.is_healthy else ExitCode.NO
 
 
-def follow(run: str, sink: Sink) -> ExitCode:
+def follow(run: str, sink: Sink, paint: Paint) -> ExitCode:
     """Repeat the log of a soak until it has ended, or does not go on."""
     follower = Follower()
     while True:
         kept = folder.read(run)
         said, exit_code = follower.look(kept.log(), status_of(kept), kept.result)
         if said:
-            sink.write("".join(f"{line}\n" for line in said))
+            sink.write("".join(f"{paint(line, 'bold') if line.startswith(OWN) else line}\n" for line in said))
         if exit_code is not None:
             return exit_code
         time.sleep(LOOK_S)
