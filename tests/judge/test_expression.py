@@ -306,6 +306,7 @@ def test_units_are_those_of_configurations(check: str, passed: bool) -> None:
         ("rate(requests) == 100/s", True, "rate(requests) = 100/s"),
         ("rate(opened) == 2/s", True, "rate(opened) = 2/s"),
         ("cv(requests) < 1 %", True, "cv(requests) = 0 %"),
+        ("delta(rss) / first(rss) >= -20 %", True, "delta(rss) / first(rss) = 80 %"),
         ("max(rss) - first(rss) <= 4KB", True, "max(rss) - first(rss) = 4 KB"),
         ("count(fds) == 5", True, "count(fds) = 5"),
         ("quantile(fds, 50 %) < 22", False, "quantile(fds, 50 %) = 22"),

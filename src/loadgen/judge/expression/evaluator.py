@@ -93,7 +93,7 @@ class _Evaluation:
 
     def _in_words(self, operands: Sequence[Expression], values: Sequence[Scalar]) -> Iterator[str]:
         per = next((unit for operand in operands if (unit := _per(operand))), "s")
-        as_share = any(isinstance(each, Quantity) and each.dimension.kind is Kind.SHARE for each in operands)
+        as_share = any(map(_is_share, operands))
         for operand, value in zip(operands, values, strict=True):
             if not isinstance(value, Unknown) and _is_measured(operand):
                 dimension = dimension_of(operand, self._vocabulary)
@@ -238,6 +238,13 @@ def _is_measured(expression: Expression) -> bool:
         case Chain(operands, _):
             return any(map(_is_measured, operands))
     return False
+
+
+def _is_share(expression: Expression) -> bool:
+    """Return True for a limit in percent, of either sign."""
+    if isinstance(expression, Negative):
+        return _is_share(expression.operand)
+    return isinstance(expression, Quantity) and expression.dimension.kind is Kind.SHARE
 
 
 def _per(expression: Expression) -> str:
