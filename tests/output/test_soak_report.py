@@ -8,11 +8,12 @@ from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import pytest
 from in_process import invoked
-from run_folders import run_folder
+from run_folders import run_folder, run_that_passed
 from soaks import SERIES, asked
 
 from loadgen.errors import ExitCode
@@ -137,6 +138,33 @@ def test_links_lead_from_where_the_report_is_written(good: Path, tmp_path: Path)
     assert (out.parent / file).resolve() == (good / "plots" / Path(file).name).resolve()
 
 
+def test_a_link_has_no_character_that_ends_it(tmp_path: Path) -> None:
+    run = run_that_passed(tmp_path / "run (2) of friday")
+    out = tmp_path / "results.md"
+    reported(run, "-o", str(out))
+    files = re.findall(r"^!\[.*?\]\((.*?)\)$", out.read_text("utf-8"), re.M)
+    assert files
+    for file in files:
+        assert not set(file) & set(" ()")
+        assert (tmp_path / unquote(file.replace("\\", ""))).exists()
+
+
+def test_a_report_is_not_taken_for_its_template_nor_written_over_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = run_that_passed(tmp_path / "run")
+    monkeypatch.chdir(run)
+    for arguments in ([], ["--template", "soak.md"]):
+        assert reported(Path(), *arguments) == reported(Path(), *arguments)
+    (run / "report.md").write_text("{{ verdict }}")
+    assert reported(Path()).startswith("# Soak: ")
+    mine = run / "mine.md"
+    mine.write_text("{{ verdict }}")
+    done = invoked("report", str(run), "--template", str(mine))
+    assert (done.status, mine.read_text()) == (ExitCode.USAGE, "{{ verdict }}")
+    assert "written over its template" in done.stderr
+
+
 def test_a_soak_that_was_killed_has_a_report_of_what_there_is(tmp_path: Path) -> None:
     run = run_folder(tmp_path / "run", OF, values(), totals=GOOD, until_s=150, ends=None)
     text = reported(run, "--template", "soak.md")
@@ -170,6 +198,8 @@ def test_a_template_of_the_users_own_has_all_fields_and_its_mistakes_are_said(go
         (["{empty}"], "is no run folder of a soak: it has no run.json"),
         (["{good}", "--format", "json"], "--format is for a file of results"),
         (["{good}", "--template", "/nope.md"], "/nope.md: cannot be read"),
+        (["{good}", "--color", "never"], "--color is for a file of results"),
+        (["{good}", "-o", "{good}/run.json"], "written over the soak's run.json"),
         (["{good}/run.json", "--template", "soak.md"], "--template is for the run folder of a soak"),
     ],
 )

@@ -31,6 +31,8 @@ from loadgen.escape import printable
 
 RUN, SAMPLES, EVENTS, LOG, HEARTBEAT = "run.json", "samples.ndjson", "events.ndjson", "soak.log", "heartbeat"
 RESULT, EXPOSITION, EVIDENCE = "result.json", "metrics_final.prom", "evidence"
+FILES = (RUN, SAMPLES, EVENTS, LOG, HEARTBEAT, RESULT, EXPOSITION)
+"""What a soak writes, without the folder of evidence."""
 
 DIGITS = 7
 """The significant digits of a number that is not whole."""

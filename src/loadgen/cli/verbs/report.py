@@ -104,21 +104,35 @@ def run(args: Given) -> ExitCode:
 def of_folder(args: Given) -> ExitCode:
     """Write the report of a soak and its pictures, and print the report."""
     from loadgen.output.reports.soak_report import report
+    from loadgen.output.reports.template import Template
 
-    for name in ("format", "plot", "junit", "markdown"):
+    for name in ("format", "color", "plot", "junit", "markdown"):
         if args.word(name) is not None:
             raise UsageError(
                 f"--{name} is for a file of results; for a run folder, write the template with --template."
             )
-    template = args.template or SHIPPED[0]
+    name = args.template or SHIPPED[0]
     kept = folder.read(args.file)
-    text = report(kept, template, args.output)
+    in_folder = kept.path / Path(name).name
+    # In its own folder, an earlier report has the name of the template that it was made by.
+    shipped = args.template is None or (name in SHIPPED and is_same(Path(name), in_folder))
+    path = Path(args.output) if args.output is not None else in_folder
+    if not shipped and is_same(path, Path(name)):
+        raise UsageError("the report would be written over its template: name another file by --output.")
+    for own in folder.FILES:
+        if is_same(path, kept.path / own):
+            raise UsageError(f"the report would be written over the soak's {own}: name another file by --output.")
+    text = report(kept, Template(name, shipped=shipped), path)
+    write_file(str(path), text)
     if args.output is not None:
-        write_file(args.output, text)
         return ExitCode.YES
-    write_file(str(kept.path / Path(template).name), text)
     Sink(sys.stdout).write_utf8(text.encode("utf-8", "backslashreplace"))
     return ExitCode.YES
+
+
+def is_same(path: Path, other: Path) -> bool:
+    """Return True when both are one file, which is there."""
+    return path.exists() and other.exists() and path.samefile(other)
 
 
 def copy(records: Sequence[record.Record], file: str | None) -> None:

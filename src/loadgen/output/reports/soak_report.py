@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import quote
 
 from loadgen.errors import OutputError
 from loadgen.output.paper.sink import write_file
@@ -19,18 +20,16 @@ PLOTS = "plots"
 """The folder of pictures in a run folder."""
 
 
-def report(run: KeptRun, template: str, file: str | None) -> str:
+def report(run: KeptRun, template: Template, path: Path) -> str:
     """Write the pictures into the run folder, and return the report of the template.
 
-    `file` is where the report will be, for its links; None: in the run folder. Raises UsageError for a folder or a
-    template that is wrong, and OutputError when the pictures cannot be written.
+    `path` is where the report will be, for its links. Raises UsageError for a folder or a template that is wrong, and
+    OutputError when the pictures cannot be written.
     """
-    # A template that is wrong is refused before the pictures are drawn.
-    made = Template(template)
     ended = recalled(run, __version__)
     store = _store(run, ended.asked.schedule.rows, ended.asked.counted)
     folder = run.path / PLOTS
-    base = Path(file).parent if file is not None else run.path
+    base = path.parent
     plots = []
     try:
         folder.mkdir(exist_ok=True)
@@ -38,10 +37,21 @@ def report(run: KeptRun, template: str, file: str | None) -> str:
         raise OutputError(f"the pictures could not be written to {folder}: {error.strerror or error}") from None
     for each in pictures(ended, store, run.events):
         write_file(str(folder / each.file), each.document)
-        link = os.path.relpath(folder / each.file, base)
-        plots.append({"series": each.series, "file": link, "title": each.title, "judged": each.is_judged})
+        plots.append(
+            {
+                "series": each.series,
+                "file": _link(folder / each.file, base),
+                "title": each.title,
+                "judged": each.is_judged,
+            }
+        )
     told = fields(ended, run.run, [event for event in run.events if event.get("words")], _means(store), plots)
-    return made.render({**told, "plots_folder": os.path.relpath(folder, base)})
+    return template.render({**told, "plots_folder": os.path.relpath(folder, base)})
+
+
+def _link(file: Path, base: Path) -> str:
+    """Return the relative URL of a file, as Markdown and HTML take it: a space would end it."""
+    return quote(os.path.relpath(file, base))
 
 
 def _store(run: KeptRun, rows: int, counted: tuple[str, ...]) -> Store:

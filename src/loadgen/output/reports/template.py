@@ -40,8 +40,11 @@ _ESCAPES: Mapping[str, Callable[[str, int], str]] = {
 class Template:
     """A template that was read and parsed."""
 
-    def __init__(self, name: str) -> None:
-        """Read the file of this name, else the template that comes with loadgen. Raises UsageError."""
+    def __init__(self, name: str, *, shipped: bool = False) -> None:
+        """Read the file of this name, else the template that comes with loadgen; `shipped`: that one in any case.
+
+        Raises UsageError.
+        """
         self._shown = escape.printable(name)
         escaped = _ESCAPES.get(Path(name).suffix.lower(), escape.printable)
 
@@ -57,7 +60,7 @@ class Template:
             finalize=finalized,
         )
         try:
-            self._template = environment.from_string(_text(name, self._shown))
+            self._template = environment.from_string(_shipped(name) if shipped else _text(name, self._shown))
         except TemplateSyntaxError as error:
             raise UsageError(f"{self._shown}:{error.lineno}: {_sentence(error.message or 'is no template')}") from None
 
@@ -76,11 +79,15 @@ class Template:
         return f"{self._shown}:{lines[-1]}" if lines else self._shown
 
 
+def _shipped(name: str) -> str:
+    return resources.files(templates).joinpath(name).read_text("utf-8")
+
+
 def _text(name: str, shown: str) -> str:
     path = Path(name)
     try:
         if not path.exists() and name in SHIPPED:
-            return resources.files(templates).joinpath(name).read_text("utf-8")
+            return _shipped(name)
         with path.open("rb") as file:
             data = file.read(MOST_BYTES + 1)
         if len(data) > MOST_BYTES:
