@@ -32,8 +32,8 @@ from loadgen.verify.kinds.simulated.engine_faults import (
     drawn_faults,
 )
 from loadgen.verify.kinds.simulated.engine_faults import MOST as MOST_FAULTS
-from loadgen.verify.kinds.simulated.engine_plan import PROTOCOLS, Shape, drawn_plan, in_words
-from loadgen.verify.kinds.simulated.planted import Planted, transfer_ns
+from loadgen.verify.kinds.simulated.engine_plan import PROTOCOLS, Shape, drawn_plan, in_words, transfer_ns
+from loadgen.verify.kinds.simulated.planted import Planted
 from loadgen.verify.kinds.simulated.weather import Weather
 from loadgen.verify.tape import MOST, OPERATIONS, Tape
 from loadgen.verify.world._ground import Ground
@@ -391,8 +391,8 @@ class _Run:
             or self.plan.load.open_loop
         ):
             return False
-        pipeline_bytes = wire.pipeline_depth * (self.plan.workload.value_bytes + 100)
-        full_ns = self.round_trip_ns + pipeline_bytes * NS_PER_S // weather.stream_bytes_per_s
+        value_bytes = self.plan.workload.value_bytes
+        full_ns = self.round_trip_ns + transfer_ns(wire.pipeline_depth, value_bytes, weather.stream_bytes_per_s)
         return 2 * full_ns < wire.request_timeout_ns
 
     def reached(self, ran: Ran | None) -> dict[str, int]:

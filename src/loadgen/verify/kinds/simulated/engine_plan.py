@@ -69,7 +69,7 @@ def drawn_plan(
     value_bytes = tape.weighted([*sizes, (bytes_per_s >= FAST, 20_000)], "value bytes")
     if prefill:
         # A prefill goes on until each key was stored in time: with a timeout below a full link's, for ever.
-        full_ns = connections[0] * depth * (value_bytes + 100) * NS_PER_S // bytes_per_s
+        full_ns = transfer_ns(connections[0] * depth, value_bytes, bytes_per_s)
         timeout_ns = max(timeout_ns, 10 * round_trip_ns + 4 * full_ns)
         connect_timeout_ns = max(connect_timeout_ns, timeout_ns)
     wire = Wire(
@@ -105,6 +105,11 @@ def drawn_plan(
     seed = tape.below(MOST, "seed of the engine")
     worker = WorkerPlan(seed, None, connections, 1.0, 0, keys)
     return Plan(Target(protocol, tuple(endpoints)), wire, workload, load, seed, (worker,))
+
+
+def transfer_ns(values: int, value_bytes: int, bytes_per_s: int) -> int:
+    """Return about the time that so many values take with all around them; 0 without a limit."""
+    return values * (value_bytes + 100) * NS_PER_S // bytes_per_s if bytes_per_s else 0
 
 
 def in_words(plan: Plan) -> str:

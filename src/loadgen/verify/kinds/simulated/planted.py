@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from loadgen.server._faults import Faults
-from loadgen.units import NS_PER_MS, NS_PER_S, NS_PER_US
+from loadgen.units import NS_PER_MS, NS_PER_US
 from loadgen.verify.tape import Tape
 
 DELAYS, ERRORS, CLOSES, SLOW = range(4)
@@ -103,8 +103,3 @@ class Planted:
             f"reads of {self.read_bytes_per_s} bytes/s": self.read_bytes_per_s,
         }
         return ", ".join(part for part, planted in parts.items() if planted)
-
-
-def transfer_ns(values: int, value_bytes: int, bytes_per_s: int) -> int:
-    """Return about the time that so many values take with all around them; 0 without a limit."""
-    return values * (value_bytes + 100) * NS_PER_S // bytes_per_s if bytes_per_s else 0
