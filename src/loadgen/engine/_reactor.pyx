@@ -125,7 +125,7 @@ cdef class Reactor:
         self.arm()
 
     def soon(self, call, *arguments):
-        """Call `call` as soon as the compiled code that is running has returned."""
+        """Call `call` as soon as the compiled code that is running has returned. Every subclass has this."""
         raise NotImplementedError
 
     def turn(self):
@@ -200,7 +200,7 @@ cdef class Looped(Reactor):
         Reactor.close(self)
 
     def leave(self):
-        """Remove everything from the loop."""
+        """Remove everything from the loop. Every subclass has this."""
         raise NotImplementedError
 
 

@@ -273,6 +273,8 @@ cdef class Connection:
 
     # ---- input
 
+    # Every protocol has these four and `too_much`; `_connection.pxd` says what they do.
+
     cdef int consume(self) except -1:
         raise NotImplementedError
 

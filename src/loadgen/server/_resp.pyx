@@ -299,6 +299,8 @@ cdef class RespConnection(Connection):
             return <bytes>argument.own
         return PyBytes_FromStringAndSize(self.data + self.at + argument.start, argument.size)
 
+    # Every subclass has these three; `_resp.pxd` says what they do.
+
     cdef int execute(self) except -1:
         raise NotImplementedError
 

@@ -79,7 +79,7 @@ class Diary:
         """Tell the journal what the load came to so far, over a time of this length."""
 
     def end(self) -> End:
-        """Return how it ended."""
+        """Return how it ended. Every subclass has this."""
         raise NotImplementedError
 
     # ── Samples ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -109,6 +109,8 @@ cdef class Pump:
 
     # ── Of a subclass ───────────────────────────────────────────────────────────────────────────────────────────────
 
+    # Every subclass has each of these; `_pump.pxd` says what they do.
+
     cdef int watch(self, Side side) except -1:
         raise NotImplementedError
 
