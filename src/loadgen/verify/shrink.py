@@ -20,6 +20,9 @@ from loadgen.verify.tape import FAULT, MOST, OPERATIONS, Draw, Recording, Span
 Run = Callable[[Sequence[Draw]], tuple[Recording, bool]]
 """Runs the case of some draws: what it drew, and True when it failed in the same way."""
 
+SEEDS = 16
+"""The seeds that are tried with fewer operations."""
+
 
 def shrink(failure: Recording, run: Run, is_over: Callable[[], bool], most_runs: int) -> Iterator[Recording]:
     """Yield ever smaller recordings of the same failure, the last of which is the answer.
@@ -30,10 +33,6 @@ def shrink(failure: Recording, run: Run, is_over: Callable[[], bool], most_runs:
     shrinking = _Shrinking(failure, run, is_over, most_runs)
     for _ in shrinking.passes():
         yield shrinking.best
-
-
-SEEDS = 16
-"""The seeds that are tried with fewer operations."""
 
 
 class _Over(Exception):
