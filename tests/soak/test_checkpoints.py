@@ -104,4 +104,4 @@ def test_a_schedule_ends_with_a_checkpoint_whatever_its_length() -> None:
 
 def test_a_checkpoint_that_comes_after_one_and_a_half_intervals_is_late() -> None:
     schedule = ASKED.schedule
-    assert [*checkpoints.late(schedule, [0, 60, 150, 210, 301])] == [(4, 91)]
+    assert [*checkpoints.late(schedule, [0, 60, 150, 210, 301])] == [(3, 91)]

@@ -20,6 +20,7 @@ from loadgen.slo import Attainment
 from loadgen.soak import dataset
 from loadgen.soak.asked import Asked
 from loadgen.soak.bands import Grade, chosen
+from loadgen.soak.folder import Row as Sample
 from loadgen.soak.found import End, GapSeen, How, ObjectiveSeen, RestartSeen, Totals
 from loadgen.soak.journal import Breach, Journal
 from loadgen.soak.verdict import Answer, Graded, Row, Verdict
@@ -217,6 +218,36 @@ def test_a_checkpoint_that_came_late_leaves_the_verdict_untold() -> None:
     assert row(verdict, "checkpoints in time").passed is None
     assert "checkpoint 3 came 260s after the one before" in row(verdict, "checkpoints in time").found
     assert verdict.answer is Answer.CANNOT_TELL
+
+
+def test_a_late_checkpoint_is_named_by_its_number_although_one_before_it_was_missed() -> None:
+    of = asked(duration_s=600, series=SERIES)
+    journal = Journal(of)
+    for t in range(1, 601):
+        if not 130 < t < 245:
+            journal.sample(Sample(float(t), (), ()), 1000.0 + t)
+    assert [at.number for at in journal.found.checkpoints] == [1, 2, 4, 5, 6, 7, 8, 9, 10]
+    found = row(journal.verdict(complete(journal)), "checkpoints in time").found
+    assert found.startswith("checkpoint 4 came 125s after the one before, and 1m is the interval")
+
+
+def test_checkpoints_come_with_samples_and_are_not_late_for_that() -> None:
+    for duration_s, checkpoint_s in ((20, 4 / 3), (20, 1.25), (21, 1)):
+        journal, _ = told(asked(duration_s=duration_s, checkpoint_s=checkpoint_s), leaking(0))
+        assert row(journal.verdict(complete(journal)), "checkpoints in time").passed is True
+
+
+def test_a_checkpoint_after_an_extension_is_no_later_than_others() -> None:
+    """The end of what was asked for is a checkpoint, whatever the interval is."""
+    longer: dict[float, Callable[[Journal], object]] = {
+        101.0: lambda j: j.extended(200),
+        201.0: lambda j: j.extended(250),
+    }
+    journal, _ = told(asked(duration_s=100, checkpoint_s=30), leaking(0), until_s=250, at=longer)
+    assert [at.t_s for at in journal.found.checkpoints] == [30, 60, 90, 100, 130, 160, 190, 200, 230, 250]
+    assert [at.number for at in journal.found.checkpoints] == [*range(1, 11)]
+    assert [journal.asked.schedule.time_of(number) for number in (8, 9, 10)] == [200, 230, 250]
+    assert row(journal.verdict(complete(journal)), "checkpoints in time").found == "10 of 10, none late"
 
 
 def test_the_time_of_a_pause_makes_no_checkpoint_late() -> None:

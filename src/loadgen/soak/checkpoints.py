@@ -9,12 +9,12 @@ import itertools
 import math
 import statistics
 from collections.abc import Container, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from loadgen.soak.store import Store
 
 LATE = 1.5
-"""A checkpoint that comes after so many intervals is late: for that time nothing was watched."""
+"""A checkpoint that comes after so many intervals, of whole samples, is late: for that time nothing was watched."""
 
 _LAST_PART = 1 / 3
 """The part of settling whose median is the baseline."""
@@ -36,11 +36,19 @@ class Schedule:
     """The time between two samples."""
     at_most_s: float = 0.0
     """A soak that cannot be told is extended up to this; 0: not at all."""
+    since_s: float = 0.0
+    """Of a soak that was extended, where the newest extension began."""
+    earlier: int = 0
+    """The checkpoints until then."""
+
+    def extended(self, duration_s: float) -> Schedule:
+        """Return the times of this soak when it goes on to `duration_s`: checkpoints count on from its end."""
+        return replace(self, duration_s=duration_s, since_s=self.duration_s, earlier=self.checkpoints)
 
     @property
     def checkpoints(self) -> int:
         """How many checkpoints there are; the last is at the end."""
-        return max(1, math.ceil(self.duration_s / self.checkpoint_s - _SLACK_S))
+        return max(1, self.earlier + math.ceil((self.duration_s - self.since_s) / self.checkpoint_s - _SLACK_S))
 
     @property
     def rows(self) -> int:
@@ -48,14 +56,21 @@ class Schedule:
         return math.ceil((self.settle_s + max(self.duration_s, self.at_most_s)) / self.every_s)
 
     def time_of(self, number: int) -> float:
-        """Return the time of a checkpoint, from 1."""
-        return min(number * self.checkpoint_s, self.duration_s)
+        """Return the time of a checkpoint, from 1; before an extension, that of a soak without one."""
+        if number <= self.earlier:
+            return min(number * self.checkpoint_s, self.since_s)
+        return min(self.since_s + (number - self.earlier) * self.checkpoint_s, self.duration_s)
 
     def due(self, reached: int, t_s: float) -> int:
         """Return the number of the newest checkpoint that is due at a time, when `reached` have been."""
         if t_s >= self.duration_s - _SLACK_S:
             return self.checkpoints
-        return max(reached, math.floor(t_s / self.checkpoint_s + _SLACK_S))
+        return max(reached, self.earlier + math.floor((t_s - self.since_s) / self.checkpoint_s + _SLACK_S))
+
+    @property
+    def late_s(self) -> float:
+        """The time after a checkpoint at which the next one is late. Checkpoints come with samples."""
+        return LATE * self.every_s * math.ceil(self.checkpoint_s / self.every_s - _SLACK_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,10 +140,10 @@ def checkpoint(
 
 
 def late(schedule: Schedule, times_s: Iterable[float]) -> Iterator[tuple[int, float]]:
-    """Yield the number of each checkpoint that was late, and the seconds since the one before.
+    """Yield the place among checkpoints, from 0, of each that was late, and the seconds since the one before.
 
     `times_s` are the seconds by the clock on the wall, without pauses, of the beginning and of each checkpoint.
     """
-    for number, (before_s, at_s) in enumerate(itertools.pairwise(times_s), 1):
-        if at_s - before_s > LATE * schedule.checkpoint_s:
-            yield number, at_s - before_s
+    for place, (before_s, at_s) in enumerate(itertools.pairwise(times_s)):
+        if at_s - before_s > schedule.late_s:
+            yield place, at_s - before_s

@@ -112,7 +112,7 @@ class Journal:
 
     def extended(self, duration_s: float) -> None:
         """Go on for longer than was asked, up to this time in all."""
-        self.asked = replace(self.asked, schedule=replace(self.asked.schedule, duration_s=duration_s))
+        self.asked = replace(self.asked, schedule=self.asked.schedule.extended(duration_s))
 
     def named(self, column: str, who: str) -> None:
         """Take who leaks, by the evidence of a breach."""

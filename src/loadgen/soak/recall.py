@@ -24,8 +24,7 @@ def recalled(run: KeptRun, version: str) -> SoakEnded:
     asked, result = replay.asked, run.result
     for event in run.events:
         if event.get("type") == "extended":
-            longer = replace(asked.schedule, duration_s=float(event["duration_s"]))
-            asked = replace(asked, schedule=longer)
+            asked = replace(asked, schedule=asked.schedule.extended(float(event["duration_s"])))
     try:
         return SoakEnded(
             asked,

@@ -192,8 +192,8 @@ class _Course:
                     self._last_pause_s += wall_s - self._paused_at_s
                 self.phase, self._paused_at_s = Phase.SOAKING, None
             case "extended":
-                self.duration_s = float(event.get("duration_s", self.duration_s))
-                self.of = max(self.of, math.ceil(self.duration_s / self.times.checkpoint_s - 1e-6))
+                before_s, self.duration_s = self.duration_s, float(event.get("duration_s", self.duration_s))
+                self.of += math.ceil((self.duration_s - before_s) / self.times.checkpoint_s - 1e-6)
             case "end":
                 self.ended, self.last_s = True, wall_s
 

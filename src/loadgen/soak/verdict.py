@@ -208,7 +208,8 @@ def _checkpoints(asked: Asked, found: Found) -> Row:
     schedule, count = asked.schedule, len(found.checkpoints)
     slow = [*late(schedule, found.checkpoints_s)]
     if slow:
-        number, waited_s = max(slow, key=lambda each: each[1])
+        place, waited_s = max(slow, key=lambda each: each[1])
+        number = found.checkpoints[place].number
         said = f"checkpoint {number} came {_time(waited_s)} after the one before, and {_time(schedule.checkpoint_s)} is"
         others = f"; {len(slow)} were late" if len(slow) > 1 else ""
         return Row("checkpoints in time", Level.MUST, None, f"{said} the interval: nothing was watched then{others}")
