@@ -59,6 +59,7 @@ def asked(
     settle_s: float = 10,
     duration_s: float = 600,
     checkpoint_s: float = 60,
+    every_s: float = 1,
     at_most_s: float = 0,
     series: Mapping[str, Known] | None = None,
     checks: tuple[Check, ...] = (),
@@ -66,7 +67,7 @@ def asked(
 ) -> Asked:
     """What is asked of a virtual soak. Without `series`, those that `told` finds in its samples."""
     return Asked(
-        Schedule(settle_s, duration_s, checkpoint_s, 1.0, at_most_s),
+        Schedule(settle_s, duration_s, checkpoint_s, every_s, at_most_s),
         series or {},
         {"proc": "proc", "redis": "redis"} if kinds is None else kinds,
         SHIPPED,

@@ -7,6 +7,7 @@ are replaced (`--compress`), and for each extension. The soak's clock stands sti
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -119,7 +120,11 @@ class Soak(Diary):
         self.before_ns = 0
         self.now = Snapshot()
         self.opened = 0
-        self.signs: list[Signs] = []
+        """Connections that were opened so far, before the load under way; those of settling are left out."""
+        self.signs = Signs()
+        """The signs of the soak's earlier loads together."""
+        self.length_s = 0.0
+        """The length of the load under way."""
 
     # ── The course ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -135,7 +140,7 @@ class Soak(Diary):
                     crew.connect()
                     if self.plan.workload.prefill:
                         crew.prefill()
-                    self.opened = crew.settled(Phase.PRECHECK).connections.opened
+                    self.opened = self.greeted
                     self.began_wall_s = time.time()
                     self.folder = self.open_folder(self.began_wall_s)
                     self.tell(self.began(load_in_words))
@@ -167,8 +172,6 @@ class Soak(Diary):
                 raise TargetError("the server answered nothing while the soak settled, so it has no rate to soak at.")
             left_s /= 2
         self.put_on(left_s, self.rate_per_s)
-        # The first row of the soak begins with its own counts.
-        self.before, self.before_ns = Snapshot(), 0
         self.captures.ask("the baseline")
 
     def tell_load(self, load_in_words: Callable[[float], str]) -> None:
@@ -187,10 +190,10 @@ class Soak(Diary):
             if self.wanted.compress > 1:
                 length_s = min(left_s, self.asked.schedule.checkpoint_s / self.wanted.compress)
             counted = self.put_on(length_s, self.rate_per_s)
+            self.signs = together(self.signs, self.before_ns, Signs(counted.signs, counted.host), counted.length_ns)
             self.before += counted.measured
             self.before_ns += counted.length_ns
             self.now = Snapshot()
-            self.signs.append(Signs(counted.signs, counted.host))
             if counted.ended_early or self.ends:
                 return
             if self.no_go:
@@ -246,13 +249,13 @@ class Soak(Diary):
         """Put a load on for this long, at a rate or, for 0, in a closed loop."""
         length_ns = max(1, round(length_s * NS_PER_S))
         if self.crew.load is not None:
-            self.crew.connections.open(fresh=self.wanted.compress > 1)
-        self.counted_from, self.sampled_s = Snapshot(), 0.0
+            self.open_connections()
+        self.counted_from, self.sampled_s, self.length_s = Snapshot(), 0.0, length_s
         load = replace(
             self.plan.load,
             warmup_ns=0,
             duration_ns=length_ns,
-            interval_ns=min(round(self.asked.schedule.every_s * NS_PER_S), NS_PER_S),
+            interval_ns=self.interval_ns,
             profile=(Segment(length_ns, rate_per_s, rate_per_s),) if rate_per_s else (),
             arrival=self.arrival if rate_per_s else "constant",
             requests=0,
@@ -264,13 +267,29 @@ class Soak(Diary):
             self.offset_s += length_s
         return counted
 
+    def open_connections(self) -> None:
+        """Open the connections that are down, or all anew where they wear faster, between two loads."""
+        before = self.greeted
+        self.crew.connections.open(fresh=self.wanted.compress > 1)
+        self.opened += self.greeted - before if self.state == "soaking" else 0
+
+    @property
+    def greeted(self) -> int:
+        """How many connections were opened before loads."""
+        return self.crew.merged(Phase.PRECHECK).connections.opened
+
+    @property
+    def interval_ns(self) -> int:
+        """The time between two reports of a worker: a whole part of that between two samples, and 1 s at most."""
+        every_ns = round(self.asked.schedule.every_s * NS_PER_S)
+        return every_ns // math.ceil(every_ns / NS_PER_S)
+
     def interval_ended(self, ended: Interval) -> None:
-        """Take a sample when one is due."""
+        """Take a sample when one is due, and at the end of the load."""
         if ended.phase != Phase.MEASURE or self.broken:
             return
-        interval_ns = min(round(self.asked.schedule.every_s * NS_PER_S), NS_PER_S)
-        at_s = ((ended.number - 1) * interval_ns + ended.length_ns) / NS_PER_S
-        load_ends = ended.length_ns < interval_ns
+        at_s = ((ended.number - 1) * self.interval_ns + ended.length_ns) / NS_PER_S
+        load_ends = ended.length_ns < self.interval_ns or at_s >= self.length_s - _SLACK_S
         if at_s - self.sampled_s < self.asked.schedule.every_s - _SLACK_S and not load_ends:
             return
         counted, length_s = ended.so_far - self.counted_from, at_s - self.sampled_s
@@ -346,18 +365,28 @@ class Soak(Diary):
 
     def doubts(self) -> list[Reason]:
         """Return what the generator itself did to the numbers, as remarks: growth is not measured by response times."""
-        if not self.signs or not self.before_ns:
+        if not self.before_ns:
             return []
-        merged = Signs(self.signs[-1].workers, self.signs[-1].host)
         judged = numbers.judge(
             self.judging.limits,
             self.before,
-            merged,
+            self.signs,
             open_loop=bool(self.rate_per_s),
             spin=self.plan.wire.spin,
             duration_ns=self.before_ns,
         )
         return [Reason(reason.code, reason.words) for reason in (*judged.reasons, *judged.notes)]
+
+
+def together(before: Signs, before_ns: int, signs: Signs, length_ns: int) -> Signs:
+    """Return the signs of earlier loads and of one more, which lasted for `length_ns` after `before_ns` of theirs."""
+    workers = {each.index: each for each in before.workers}
+    for each in signs.workers:
+        workers[each.index] = workers[each.index] + each if each.index in workers else each
+    lengths = ((before.host.steal_share, before_ns), (signs.host.steal_share, length_ns))
+    known = [(share, ns) for share, ns in lengths if share is not None and ns]
+    steal = sum(share * ns for share, ns in known) / sum(ns for _, ns in known) if known else None
+    return Signs(tuple(workers.values()), replace(signs.host, steal_share=steal))
 
 
 def settle_s(duration_s: float) -> float:

@@ -1,0 +1,279 @@
+"""The leader of a soak, with an invented crew: loads last for no time, and end as a test says."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from runs import plan
+from soaks import SERIES, asked
+
+from loadgen.errors import ExitCode
+from loadgen.events import Event
+from loadgen.judge.judging import Judging
+from loadgen.monitors.reading import Reading
+from loadgen.phase import Phase
+from loadgen.plan import Load
+from loadgen.reason import Code
+from loadgen.runner.failure import LoadFailure
+from loadgen.runner.intervals import Interval
+from loadgen.runner.load import Counted
+from loadgen.runner.stop import Stop
+from loadgen.signs import HostSigns, Signs, WorkerSigns
+from loadgen.snapshot import ConnectionCounts, Snapshot, Tally
+from loadgen.soak import folder
+from loadgen.soak.asked import Asked, record
+from loadgen.soak.ended import SoakEnded
+from loadgen.soak.found import How
+from loadgen.soak.leader import Soak, Wanted, together
+from loadgen.soak.replay import Replay
+from loadgen.units import NS_PER_S
+
+CONNECTIONS = 4
+RATE_PER_S = 100
+CLOSED = Wanted(closed=True)
+HERE = {"load.requests", "load.errors", "load.throughput", "load.p99", "proc.fds"}
+
+
+def requests(seconds: float) -> Snapshot:
+    count = round(seconds * RATE_PER_S)
+    return Snapshot(tallies={"get": Tally(planned=count, ok=count)})
+
+
+@dataclass
+class Board:
+    """One process, whose files are as many as a test says."""
+
+    fds: Callable[[float], float] = lambda t_s: 22
+    t_s: float = 0.0
+
+    def news(self) -> list[Reading]:
+        return [Reading("proc", 0, 0.0, {"fds": self.fds(self.t_s)}, "pid 1")]
+
+    def evidence(self, monitor: str) -> Mapping[str, str]:
+        return {}
+
+
+@dataclass
+class Crew:
+    """Answers each request of each load. `at` is done when so many seconds of all loads have passed."""
+
+    board: Board
+    stop: Stop
+    at: dict[float, Callable[[Crew], object]] = field(default_factory=dict)
+    failure: LoadFailure = field(default_factory=LoadFailure)
+    notes: tuple[()] = ()
+    load: Load | None = None
+    lengths_s: list[float] = field(default_factory=list)
+    opened: int = 0
+    passed_s: float = 0.0
+
+    def __post_init__(self) -> None:
+        self.connections = self
+
+    @contextlib.contextmanager
+    def at_work(self) -> Iterator[None]:
+        yield
+
+    def connect(self) -> None:
+        self.opened += CONNECTIONS
+
+    def prefill(self) -> None:
+        """Nothing is read."""
+
+    def open(self, *, fresh: bool) -> None:
+        self.opened += CONNECTIONS if fresh else 0
+
+    def merged(self, phase: Phase) -> Snapshot:
+        assert phase == Phase.PRECHECK
+        return Snapshot(connections=ConnectionCounts(opened=self.opened))
+
+    def put_on(self, load: Load, *, interval_ended: Callable[[Interval], None], enough: Callable[[], bool]) -> Counted:
+        self.load = load
+        length_s, every_s = load.duration_ns / NS_PER_S, load.interval_ns / NS_PER_S
+        done_s = 0.0
+        for number in itertools.count(1):
+            step_s = min(every_s, length_s - done_s)
+            done_s += step_s
+            self.passed_s += step_s
+            self.board.t_s = self.passed_s
+            interval_ended(Interval(Phase.MEASURE, number, round(step_s * NS_PER_S), requests(done_s)))
+            for when in [each for each in self.at if each <= self.passed_s]:
+                self.at.pop(when)(self)
+            if self.stop.is_set or self.failure or enough() or done_s >= length_s - 1e-9:
+                break
+        self.lengths_s.append(round(done_s, 6))
+        ended_early = self.stop.is_set or bool(self.failure)
+        signs = (WorkerSigns(index=0, wall_ns=round(done_s * NS_PER_S)),)
+        return Counted({Phase.MEASURE: requests(done_s)}, round(done_s * NS_PER_S), signs, ended_early=ended_early)
+
+
+@dataclass
+class Led:
+    """A soak that was led, its crew, and its run folder."""
+
+    ended: SoakEnded
+    crew: Crew
+    path: Path
+    events: list[Event]
+
+    @property
+    def times_s(self) -> list[float]:
+        return [row.t_s for row in folder.read(self.path).rows() if row.t_s > 0]
+
+    def row(self, name: str) -> tuple[bool | None, str]:
+        [found] = [row for row in self.ended.verdict.rows if row.name == name]
+        return found.passed, found.found
+
+
+def led(
+    path: Path,
+    of: Asked,
+    wanted: Wanted = CLOSED,
+    at: dict[float, Callable[[Crew], object]] | None = None,
+    board: Board | None = None,
+) -> Led:
+    events: list[Event] = []
+    board, stop = board or Board(), Stop()
+    told: dict[str, Any] = {"board": board, "judging": Judging(), "stop": stop}
+    soak = Soak(
+        plan(1),
+        of,
+        wanted,
+        events.append,
+        open_folder=lambda began_s: folder.RunFolder(path, {"started_s": began_s, **record(of)}),
+        version="1",
+        host="here",
+        target="invented",
+        **told,
+    )
+    crew: Any = Crew(board, stop, at or {})
+    soak.crew = crew
+    ended = soak.ended(lambda rate: "invented")
+    assert ended.folder == str(path)
+    return Led(ended, crew, path, events)
+
+
+def of(
+    duration_s: float, checkpoint_s: float, *, settle_s: float = 4, every_s: float = 1, at_most_s: float = 0
+) -> Asked:
+    return asked(
+        settle_s=settle_s,
+        duration_s=duration_s,
+        checkpoint_s=checkpoint_s,
+        every_s=every_s,
+        at_most_s=at_most_s,
+        series={name: known for name, known in SERIES.items() if name in HERE},
+        kinds={"proc": "proc"},
+    )
+
+
+def test_a_server_that_ends_fails_the_soak_which_keeps_what_it_counted(tmp_path: Path) -> None:
+    crashed = led(
+        tmp_path / "run",
+        of(400, 100),
+        at={304.0: lambda crew: crew.failure.ended_by(Code.SERVER_ENDED, "redis ended with status 1.")},
+    )
+    assert crashed.ended.end.how is How.CRASHED
+    assert crashed.row("full duration") == (False, "5m of 400s: redis ended with status 1")
+    assert crashed.row("no errors") == (True, "0 of 30,000 requests")
+    assert crashed.ended.exit_code is ExitCode.NO
+    kept = folder.read(crashed.path)
+    assert kept.events[-1]["type"] == "end"
+    assert kept.result is not None
+    assert (kept.result["verdict"], kept.result["exit_status"]) == ("fail", 1)
+
+
+def test_a_server_that_ends_while_the_soak_settles_fails_it(tmp_path: Path) -> None:
+    crashed = led(
+        tmp_path / "run",
+        of(400, 100),
+        at={2.0: lambda crew: crew.failure.ended_by(Code.SERVER_ENDED, "redis ended with status 1.")},
+    )
+    assert (crashed.ended.end.how, crashed.ended.end.t_s) == (How.CRASHED, 0)
+    assert crashed.ended.exit_code is ExitCode.NO
+    assert crashed.crew.lengths_s == [2]
+
+
+def test_a_worker_that_dies_is_a_failure_of_loadgen(tmp_path: Path) -> None:
+    failed = led(
+        tmp_path / "run",
+        of(400, 100),
+        at={304.0: lambda crew: crew.failure.ended_by(Code.WORKER_DIED, "Worker 0 was killed by SIGKILL.")},
+    )
+    assert failed.ended.end.how is How.FAILED
+    assert failed.ended.exit_code is ExitCode.COULD_NOT_RUN
+
+
+def test_ctrl_c_ends_a_soak_with_a_verdict_on_what_there_is(tmp_path: Path) -> None:
+    stopped = led(tmp_path / "run", of(400, 100), at={304.0: lambda crew: crew.stop.set()})
+    assert stopped.ended.end.how is How.INTERRUPTED
+    assert stopped.row("full duration") == (None, "5m of 400s: it was interrupted")
+    assert len(stopped.ended.found.checkpoints) == 3
+    assert stopped.ended.exit_code is ExitCode.CANNOT_TELL
+
+
+def test_a_soak_that_cannot_be_told_is_extended_and_judged_again_as_it_was(tmp_path: Path) -> None:
+    longer = led(tmp_path / "run", of(20, 6, at_most_s=100))
+    assert [event["duration_s"] for event in folder.read(longer.path).events if event["type"] == "extended"] == [40]
+    assert longer.ended.end.how is How.COMPLETE
+    assert longer.row("full duration") == (True, "40s of 40s")
+    # The end of what was asked for is a checkpoint, and others count on from there.
+    assert [round(at.t_s) for at in longer.ended.found.checkpoints] == [6, 12, 18, 20, 26, 32, 38, 40]
+    assert [at.number for at in longer.ended.found.checkpoints] == [*range(1, 9)]
+    assert longer.ended.exit_code is ExitCode.YES
+    again = Replay(folder.read(longer.path)).ended("1")
+    assert again.verdict == longer.ended.verdict
+    assert again.asked.schedule == longer.ended.asked.schedule
+
+
+def test_a_soak_is_extended_to_its_most_at_the_longest_and_never_without_a_reason(tmp_path: Path) -> None:
+    """Forty samples of noise never tell."""
+    untold = led(
+        tmp_path / "untold", of(20, 10, at_most_s=40), board=Board(lambda t_s: 1000 * (round(t_s) * 7919 % 13))
+    )
+    assert (untold.ended.end.t_s, untold.ended.exit_code) == (40, ExitCode.CANNOT_TELL)
+    told = led(tmp_path / "told", of(200, 50, at_most_s=800))
+    assert (told.ended.end.t_s, told.ended.exit_code) == (200, ExitCode.YES)
+
+
+@pytest.mark.parametrize(
+    ("times", "samples"),
+    [
+        pytest.param(of(25, 12.5, every_s=10), [10, 20, 25], id="the last interval is short"),
+        pytest.param(of(26, 13, every_s=10), [10, 20, 26], id="the last interval is whole"),
+        pytest.param(of(6, 3, every_s=1.5), [1.5, 3, 4.5, 6], id="no number of seconds"),
+    ],
+)
+def test_samples_come_at_their_times_and_at_the_end(times: Asked, samples: list[float], tmp_path: Path) -> None:
+    """So that the last checkpoint comes, and every request is in a sample."""
+    soaked = led(tmp_path / "run", times)
+    assert soaked.times_s == samples
+    assert [at.number for at in soaked.ended.found.checkpoints][-1] == 2
+    counted = soaked.ended.found.checkpoints[-1].reached["load.requests"].value
+    assert counted == times.schedule.duration_s * RATE_PER_S
+
+
+def test_connections_that_are_replaced_between_loads_are_openings(tmp_path: Path) -> None:
+    worn = led(tmp_path / "run", of(200, 50), Wanted(closed=True, compress=5))
+    assert worn.crew.lengths_s == [4, *[10.0] * 20]
+    # At the beginning, and before each load but that of settling.
+    openings = CONNECTIONS * (1 + 20)
+    assert worn.row("connections reused")[1].endswith(f"(1 − {openings} openings / 20,000 requests)")
+    steady = led(tmp_path / "steady", of(200, 50))
+    assert f"1 − {CONNECTIONS} openings" in steady.row("connections reused")[1]
+
+
+def test_signs_of_several_loads_are_judged_together() -> None:
+    def signs(cpu_ns: int, steal_share: float | None) -> Signs:
+        return Signs((WorkerSigns(index=0, wall_ns=100, cpu_ns=cpu_ns),), HostSigns(steal_share))
+
+    both = together(together(Signs(), 0, signs(90, 0.04), 100), 100, signs(10, 0.0), 300)
+    assert both.workers == (WorkerSigns(index=0, wall_ns=200, cpu_ns=100),)
+    assert both.host.steal_share == pytest.approx(0.01)
+    assert together(Signs(), 0, signs(1, None), 100).host.steal_share is None
