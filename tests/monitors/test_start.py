@@ -15,7 +15,8 @@ from loadgen import config
 settings = config.load(None, ['check=[{expr = "p99 < 1s"}]'])
 config.resolve(settings), config.monitors(settings), config.judging(settings)
 with loadgen.runner.beside.opened((), None, None):
-    print(*sorted(name for name in sys.modules if name.startswith(("loadgen.monitors.", "prometheus_client"))))
+    readers = ("loadgen.monitors.", "loadgen.web.get", "prometheus_client")
+    print(*sorted(name for name in sys.modules if name.startswith(readers)))
 """
 
 

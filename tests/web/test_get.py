@@ -9,7 +9,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from loadgen.web.get import NoPageError, checked, get
+from loadgen.web.get import NoPageError, get
+from loadgen.web.url import checked
 
 Act = Callable[[socket.socket], object]
 

@@ -1,1 +1,1 @@
-"""Servers of HTTP/1.1: requests in, responses out, and a connection's deadlines. It does not know what is asked."""
+"""HTTP/1.1: a server's requests, responses and deadlines, and a GET that blocks. It does not know what is asked."""

@@ -13,10 +13,11 @@ import ssl
 import time
 from dataclasses import dataclass
 from typing import Any, cast
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, unquote
 
 from loadgen.escape import printable
 from loadgen.version import __version__
+from loadgen.web.url import parts_of
 
 TIMEOUT_S = 5.0
 MOST_BYTES = 8 << 20
@@ -42,18 +43,12 @@ class Page:
         return 200 <= self.status < 300
 
 
-def checked(url: str) -> str:
-    """Return the URL. Raises ValueError, with a sentence, for one that cannot be got."""
-    _parts(url)
-    return url
-
-
 def get(url: str, timeout_s: float = TIMEOUT_S, most_bytes: int = MOST_BYTES, accept: str = "*/*") -> Page:
     """Return the page at a URL, with the user and password that the URL may have, whatever its status.
 
-    `accept` are the media types that are asked for. Raises NoPageError, and ValueError as `checked` does.
+    `accept` are the media types that are asked for. Raises NoPageError, and ValueError as `parts_of` does.
     """
-    parts = _parts(url)
+    parts = parts_of(url)
     until_s = time.monotonic() + timeout_s
     host, port = cast(str, parts.hostname), parts.port or (443 if parts.scheme == "https" else 80)
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
@@ -132,20 +127,6 @@ class _Bytes(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         self._connection.settimeout(_left_s(self._until_s))
         return self._connection.recv_into(buffer)
-
-
-def _parts(url: str) -> SplitResult:
-    hint = "write one such as http://127.0.0.1:8001/metrics"
-    try:
-        parts = urlsplit(url)
-        parts.port  # noqa: B018 -- raises for a port that is none
-    except ValueError:
-        raise ValueError(f"{printable(url)} is no URL; {hint}") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError(f"{printable(url)} is no URL of HTTP; {hint}")
-    if not url.isascii() or not url.isprintable() or " " in url:
-        raise ValueError(f"{printable(url)} is no URL: it has characters that are to be written as %XX")
-    return parts
 
 
 def _left_s(until_s: float) -> float:

@@ -21,7 +21,7 @@ from loadgen.monitors.json_path import parse_path
 from loadgen.monitors.kinds import KINDS, ROWS, Kind, is_word
 from loadgen.monitors.metric import parse_metric
 from loadgen.units import NS_PER_MS
-from loadgen.web.get import checked
+from loadgen.web.url import checked
 
 MIN_EVERY_NS = 100 * NS_PER_MS
 """More often, a reading would disturb what is measured."""
