@@ -176,6 +176,15 @@ def test_the_table_has_the_keys_of_all_kinds_and_no_other() -> None:
             '3:1: monitor[0].name: "get" is no name that a check can have; write letters, digits and _, such as '
             '"proxy_1"',
         ),
+        (
+            'kind = "http"\nurl = "http://h/m"\nmetrics = { answer_time = "x" }',
+            '4:1: monitor[0].metrics: every monitor of the kind "http" has a series answer_time; give this another name',
+        ),
+        (
+            'kind = "redis"\nevidence = ["http://h/{pid}", "py-spy dump --pid {pid}"]',
+            '3:1: monitor[0].evidence: "py-spy dump --pid {pid}" has {pid}, the process that a monitor of the kind '
+            '"proc" reads; this one is of the kind "redis"',
+        ),
         ('kind = "proc"\nevery = "10ms"', '3:1: monitor[0].every: must be at least "100ms"'),
         (
             'kind = "command"\ncommand = "redis-cli dbsize"',

@@ -7,8 +7,9 @@ from typing import BinaryIO
 import pytest
 from stub_http import serving
 
-from loadgen.monitors.http import parse_health
+from loadgen.monitors.http import SERIES, parse_health
 from loadgen.monitors.json_path import NotThere, parse_path, value_at, written
+from loadgen.monitors.kinds import KINDS
 from loadgen.monitors.monitor import UnderLoad, Unreadable, make
 from loadgen.monitors.pages import fetch
 from loadgen.monitors.plan import MonitorPlan
@@ -90,6 +91,10 @@ def test_a_service_is_healthy_when_its_status_is_good_and_the_page_says_so(
 def test_words_of_health_are_known_in_any_case(word: str, healthy: int) -> None:
     body = b'{"status": "%b"}' % word.encode()
     assert parse_health(page(200, body), ("status",), {}).values["healthy"] == healthy
+
+
+def test_the_kind_names_the_series_that_each_page_has() -> None:
+    assert KINDS["http"].series == tuple(SERIES)
 
 
 def test_numbers_are_series_and_one_that_is_not_there_is_told() -> None:

@@ -144,7 +144,7 @@ monitors.json_path ←
 monitors.series ← judge.expression
 monitors.metric ← units judge.expression monitors.series
 monitors ← units escape greeting secret plan judge.expression monitors.reading monitors.plan monitors.json_path
-    monitors.series monitors.metric web target.talk
+    monitors.kinds monitors.series monitors.metric web target.talk
 worker ← units phase errors secret signs snapshot plan engine._time engine._reactor engine._history engine._engine host
 runner ← units version phase errors escape severity reason signs usage snapshot slo overload plan events stats
     judge.verdict

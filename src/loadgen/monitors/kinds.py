@@ -30,6 +30,8 @@ class Kind:
     keys: tuple[Key, ...] = ()
     one_of: tuple[str, ...] = ()
     """The keys of which at most one is given, as each of them names the same thing."""
+    series: tuple[str, ...] = ()
+    """The series that it has beside those that `metrics` names."""
 
     def key(self, name: str) -> Key | None:
         """Return one of the kind's keys; None for a key of other kinds."""
@@ -71,6 +73,7 @@ ROWS = (
             Key("path", 'the place in the JSON of what says that the service is healthy, such as "status"'),
             Key("metrics", 'the place in the JSON of each series, such as "pool.idle" or "nodes[0].fds"'),
         ),
+        series=("status", "healthy", "answer_time"),
     ),
     Kind(
         "command",
@@ -94,6 +97,9 @@ ROWS = (
 )
 
 KINDS: Mapping[str, Kind] = {row.name: row for row in ROWS}
+
+PID = "{pid}"
+"""In a command of `evidence`, the process that the monitor reads, of the kind `proc`."""
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 _TAKEN = ("and", "or", "not", *PER)

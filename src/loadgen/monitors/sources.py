@@ -8,11 +8,13 @@ import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from loadgen.monitors.command import run
+from loadgen.monitors.kinds import PID
 from loadgen.monitors.monitor import Monitor, Unreadable
 from loadgen.monitors.pages import fetch
 from loadgen.monitors.plan import MonitorPlan
 from loadgen.secret import without_user
 from loadgen.units import NS_PER_S
+from loadgen.web.url import is_url
 
 _LONGEST_NAME = 60
 
@@ -58,10 +60,10 @@ class WithSources:
 
 
 def _body(source: str, timeout_s: float, pid: Callable[[], int] | None) -> bytes:
-    if source.startswith(("http://", "https://")):
+    if is_url(source):
         return fetch(source, timeout_s).body
-    if "{pid}" in source:
+    if PID in source:
         if pid is None:
-            raise Unreadable("{pid} is filled in for a monitor of the kind proc only")
-        source = source.replace("{pid}", str(pid()))
+            raise Unreadable(f"{PID} is filled in for a monitor of the kind proc only")
+        source = source.replace(PID, str(pid()))
     return run(shlex.split(source), timeout_s, with_errors=True).output

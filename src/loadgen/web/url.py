@@ -9,6 +9,11 @@ from loadgen.escape import printable
 _HINT = "write one such as http://127.0.0.1:8001/metrics"
 
 
+def is_url(text: str) -> bool:
+    """True for a text that is meant as a URL of HTTP."""
+    return text.startswith(("http://", "https://"))
+
+
 def checked(url: str) -> str:
     """Return the URL. Raises ValueError, with a sentence, for one that cannot be got."""
     parts_of(url)

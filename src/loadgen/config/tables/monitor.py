@@ -18,10 +18,10 @@ from loadgen.config.tables.server import FilePath, is_list
 from loadgen.config.tables.table import Table, duration_key
 from loadgen.config.tables.values import Address, PositiveDuration
 from loadgen.monitors.json_path import parse_path
-from loadgen.monitors.kinds import KINDS, ROWS, Kind, is_word
+from loadgen.monitors.kinds import KINDS, PID, ROWS, Kind, is_word
 from loadgen.monitors.metric import parse_metric
 from loadgen.units import NS_PER_MS
-from loadgen.web.url import checked
+from loadgen.web.url import checked, is_url
 
 MIN_EVERY_NS = 100 * NS_PER_MS
 """More often, a reading would disturb what is measured."""
@@ -53,7 +53,7 @@ def _word(name: str) -> str:
 
 
 def _source(text: str) -> str:
-    if text.startswith(("http://", "https://")):
+    if is_url(text):
         return checked(text)
     try:
         words = shlex.split(text)
@@ -150,12 +150,30 @@ class MonitorTable(Table):
     @field_validator("metrics")
     @classmethod
     def _are_named(cls, metrics: dict[str, str], info: ValidationInfo) -> dict[str, str]:
-        read = _READ.get(info.data.get("kind", ""))
+        kind = info.data.get("kind", "")
+        read, own = _READ.get(kind), KINDS[kind].series if kind in KINDS else ()
         for name, metric in metrics.items():
             _word(name)
+            if name in own:
+                raise Refused(
+                    ProblemCode.TWICE, f'every monitor of the kind "{kind}" has a series {name}; give this another name'
+                )
             if read is not None:
                 read(metric)
         return metrics
+
+    @field_validator("evidence")
+    @classmethod
+    def _is_of_a_process(cls, sources: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        kind = info.data.get("kind", "proc")
+        filled = next((text for text in sources if PID in text and not is_url(text)), None)
+        if filled is not None and kind != "proc":
+            raise Refused(
+                ProblemCode.NOT_OF_KIND,
+                f'"{filled}" has {PID}, the process that a monitor of the kind "proc" reads; this one is of the kind '
+                f'"{kind}"',
+            )
+        return sources
 
     @model_validator(mode="after")
     def _has_what_its_kind_needs(self) -> MonitorTable:
