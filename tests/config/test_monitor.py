@@ -178,7 +178,8 @@ def test_the_table_has_the_keys_of_all_kinds_and_no_other() -> None:
         ),
         (
             'kind = "http"\nurl = "http://h/m"\nmetrics = { answer_time = "x" }',
-            '4:1: monitor[0].metrics: every monitor of the kind "http" has a series answer_time; give this another name',
+            '4:1: monitor[0].metrics: every monitor of the kind "http" has a series answer_time; give this another '
+            "name",
         ),
         (
             'kind = "redis"\nevidence = ["http://h/{pid}", "py-spy dump --pid {pid}"]',

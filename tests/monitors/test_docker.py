@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from stub_http import Stub, serving
 
+from loadgen.monitors import docker
 from loadgen.monitors.docker import parse_container, parse_log, parse_stats
 from loadgen.monitors.monitor import UnderLoad, Unreadable, make
 from loadgen.monitors.plan import MonitorPlan
@@ -110,4 +111,13 @@ def answers(stub: Stub) -> None:
 def test_an_engine_elsewhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "tcp://10.0.0.1:2375")
     with pytest.raises(Unreadable, match=r"DOCKER_HOST is tcp://10.0.0.1:2375, which is no socket"):
+        make(MonitorPlan("docker", "d", container="x"), UnderLoad()).read()
+    with pytest.raises(Unreadable, match=r"^path is tcp://10.0.0.2:2375, which is no socket"):
+        make(MonitorPlan("docker", "d", container="x", path="tcp://10.0.0.2:2375"), UnderLoad()).read()
+
+
+def test_an_empty_docker_host_is_none(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(docker, "SOCKET", str(tmp_path / "none.sock"))
+    monkeypatch.setenv("DOCKER_HOST", "")
+    with pytest.raises(Unreadable, match=r"none\.sock cannot be asked"):
         make(MonitorPlan("docker", "d", container="x"), UnderLoad()).read()

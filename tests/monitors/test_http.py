@@ -112,7 +112,7 @@ def test_a_page_that_is_not_json_is_told_unless_its_status_is() -> None:
     html = page(200, b"<html><body>welcome", "text/html")
     with pytest.raises(Unreadable, match=r"^answered HTML, not JSON$"):
         parse_health(html, ("status",), {})
-    with pytest.raises(Unreadable, match=r"^answered malformed JSON, not JSON$"):
+    with pytest.raises(Unreadable, match=r"^answered JSON that is malformed$"):
         parse_health(page(200, b'{"status":'), ("status",), {})
     assert parse_health(html, None, {}).values["healthy"] == 1
     down = parse_health(page(502, b"<html>bad gateway", "text/html"), ("status",), {})
@@ -139,6 +139,7 @@ def test_a_monitor_reads_the_page_with_the_user_of_its_address_and_never_shows_i
         with pytest.raises(Unreadable, match="answered with a redirect"):
             monitor.read()
         assert "status 302" in monitor.evidence()["page.txt"]
+        assert stub.headers[-1]["Accept"] == stub.headers[0]["Accept"]
 
 
 def test_a_page_that_is_not_metrics_is_named_with_its_address() -> None:

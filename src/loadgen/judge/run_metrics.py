@@ -202,7 +202,7 @@ def _of_sample(name: str, command: str, sample: Sample) -> float | None:
 
 
 def in_interval(name: str, command: str, interval: Snapshot, length_ns: int) -> float | None:
-    """Return a value of the load in an interval of this length, by base units; None where it has none."""
+    """Return a value of the load in an interval of this length, in base units; None where it has none."""
     if name in PERCENTILES:
         latency = interval.latency(command)
         return latency.quantile(PERCENTILES[name].quantile) if latency.count else None

@@ -6,7 +6,6 @@ import contextlib
 import math
 import os
 import selectors
-import shlex
 import signal
 import subprocess
 import time
@@ -76,7 +75,8 @@ def run(command: Sequence[str], timeout_s: float, *, with_errors: bool = False) 
             # The command has not been waited for, so that no other group has its number.
             with contextlib.suppress(OSError):
                 os.killpg(process.pid, signal.SIGKILL)
-            raise Unreadable(f"{shlex.join(command)} has not ended within {timeout_s:g} s") from None
+            # The arguments may have a password, and are not shown.
+            raise Unreadable(f"{command[0]} has not ended within {timeout_s:g} s") from None
     return Ran(status if status >= 0 else 128 - status, output, time.monotonic_ns() - begun_ns)
 
 

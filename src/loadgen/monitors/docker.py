@@ -146,7 +146,9 @@ class DockerMonitor:
     def __init__(self, plan: MonitorPlan, under: UnderLoad) -> None:
         self.name, self.every_ns = plan.name, plan.every_ns
         self._container, self._timeout_s = plan.container, plan.timeout_ns / NS_PER_S
-        self._socket = plan.path or os.environ.get("DOCKER_HOST", SOCKET)
+        named = f"path is {plan.path}" if plan.path else f"DOCKER_HOST is {os.environ.get('DOCKER_HOST')}"
+        self._socket = (plan.path or os.environ.get("DOCKER_HOST") or SOCKET).removeprefix("unix://")
+        self._no_socket = f"{named}, which is no socket in the Unix domain; let path name one, such as {SOCKET}"
         self._cpu: CpuTime | None = None
         self._identity = ""
 
@@ -184,12 +186,11 @@ class DockerMonitor:
         pass
 
     def _get(self, what: str) -> Page:
-        path = self._socket.removeprefix("unix://")
-        if "://" in path:
-            raise Unreadable(f"DOCKER_HOST is {path}, which is no socket in the Unix domain; write path in [[monitor]]")
-        page = fetch_on(path, f"/containers/{quote(self._container, safe='')}/{what}", self._timeout_s, _ENGINE)
+        if "://" in self._socket:
+            raise Unreadable(self._no_socket)
+        page = fetch_on(self._socket, f"/containers/{quote(self._container, safe='')}/{what}", self._timeout_s, _ENGINE)
         if page.status == 404:
             raise Unreadable(f"{_ENGINE} has no container {self._container}")
         if not page.is_good:
-            raise Unreadable(f"{_ENGINE} at {path} answered with status {page.status}")
+            raise Unreadable(f"{_ENGINE} at {self._socket} answered with status {page.status}")
         return page

@@ -27,6 +27,9 @@ HEALTHY = ("ok", "healthy", "up", "pass", "passing", "alive", "ready", "running"
 """The words of a service that is healthy, in lower case. Any other text at `path` says that the service is not."""
 
 
+_ACCEPT = "application/json, */*;q=0.5"
+
+
 def parse_health(page: Page, path: Path | None, metrics: Mapping[str, Path]) -> Found:
     """Return the status, the health and the numbers in a page. A number at `path` is healthy unless it is 0.
 
@@ -40,7 +43,8 @@ def parse_health(page: Page, path: Path | None, metrics: Mapping[str, Path]) -> 
         document = json.loads(page.body)
     except (ValueError, RecursionError):
         if page.is_good:
-            raise Unreadable(f"answered {_not_json(page)}, not JSON") from None
+            broken = "JSON that is malformed" if named(page) == "JSON" else f"{named(page)}, not JSON"
+            raise Unreadable(f"answered {broken}") from None
         return Found(values, lacking=f"answered with status {page.status}" if metrics else "")
     lacking = ""
     try:
@@ -56,10 +60,6 @@ def parse_health(page: Page, path: Path | None, metrics: Mapping[str, Path]) -> 
         except NotThere as why:
             lacking = lacking or str(why)
     return Found({name: float(value) for name, value in values.items()}, lacking=lacking)
-
-
-def _not_json(page: Page) -> str:
-    return "malformed JSON" if named(page) == "JSON" else named(page)
 
 
 def _is_healthy(value: object) -> bool:
@@ -92,7 +92,7 @@ class HttpMonitor:
 
     def read(self) -> Found:
         begun_ns = time.monotonic_ns()
-        page = fetch(self._url, self._timeout_s, accept="application/json, */*;q=0.5")
+        page = self._fetch()
         took_ns = time.monotonic_ns() - begun_ns
         if 300 <= page.status < 400:
             raise Unreadable(f"{asked(self._url)} answered with a redirect ({page.status}); name the page itself")
@@ -106,10 +106,13 @@ class HttpMonitor:
     def evidence(self) -> Mapping[str, str]:
         """Return the page."""
         try:
-            page = fetch(self._url, self._timeout_s)
+            page = self._fetch()
         except Unreadable as unreadable:
             return {"page.txt": f"{unreadable}\n"}
         return {"page.txt": f"status {page.status}\n\n{page.body.decode('utf-8', 'replace')}"}
 
     def close(self) -> None:
         pass
+
+    def _fetch(self) -> Page:
+        return fetch(self._url, self._timeout_s, accept=_ACCEPT)

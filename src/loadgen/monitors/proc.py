@@ -71,7 +71,7 @@ class ProcMonitor:
         return self._process.read(self.pid())
 
     def evidence(self) -> Mapping[str, str]:
-        """Return the descriptors by what they point to, the threads by name, and the kernel's own words them."""
+        """Return the descriptors by what they point to, the threads by name, and /proc/PID/status."""
         with contextlib.suppress(Unreadable):
             return evidence_of(self.pid())
         return {}

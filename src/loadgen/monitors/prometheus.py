@@ -64,7 +64,7 @@ def parse_page(page: Page, wanted: Mapping[str, Metric], *, needs_all: bool) -> 
             values[series] = value
     why = _not_there(lacking[0], there, samples) if lacking and (needs_all or not values) else ""
     if why and not values:
-        raise Unreadable(why)
+        raise Unreadable(f"answered metrics, but {why}")
     began_s = next((sample.value for sample in samples if sample.name == STARTED), None)
     return Found(values, f"started {began_s:.2f}" if began_s else "", why)
 
