@@ -109,7 +109,9 @@ def cautions(spec: Spec) -> list[str]:
     parts = [part for part in spec.scenarios if part not in acted_on]
     said = [f"scenarios.{part} is not acted on by loadgen {__version__}" for part in parts]
     for scene in spec.simulation.scenarios:
-        if left := [word for word in scene.faults if word not in SIMULATED]:
+        if scene.faults and not scene.fault_rate:
+            said.append(f"simulation: {printable(scene.name, 60)}: its faults are left out, as its fault_rate is 0")
+        elif left := [word for word in scene.faults if word not in SIMULATED]:
             said.append(
                 f"simulation: {printable(scene.name, 60)}: {', '.join(left)} is left out, as simulated servers have "
                 f"{', '.join(SIMULATED)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 import pytest
 
@@ -17,6 +18,7 @@ from loadgen.verify.kinds.simulated.client_kinds import PROFILES
 from loadgen.verify.kinds.simulated.client_plan import Plan
 from loadgen.verify.kinds.simulated.engine_faults import drawn_faults
 from loadgen.verify.kinds.simulated.engine_operations import ENGINE_KINDS, EngineOperations
+from loadgen.verify.scenario.settings import MOST_FAULTS
 from loadgen.verify.tape import Tape
 
 TEXT = """
@@ -55,6 +57,14 @@ def test_words_without_a_simulated_fault_are_left_out_aloud_and_a_scenario_of_th
     assert [words for words in specification.cautions(spec) if "disk_full is left out" in words]
     with pytest.raises(UsageError, match="crash_recovery has no fault that simulated servers have"):
         jobs(text=TEXT.replace('"crash", "slow_fsync", ', ""))
+
+
+def test_faults_without_a_rate_are_left_out_aloud() -> None:
+    text = TEXT.replace("fault_rate = 0.05\n", "")
+    spec = spec_file.spec_of(text, "my.toml", specification.vocabulary())
+    said = specification.cautions(spec)
+    assert said == ["simulation: crash_recovery: its faults are left out, as its fault_rate is 0"]
+    assert [job.options["fault-rate"] for job in jobs(text=text)] == ["0.0", "0.0"]
 
 
 def test_clients_bound_the_connections_of_the_engine_and_the_callers_of_the_client() -> None:
@@ -103,6 +113,24 @@ def test_cases_of_every_subject_take_the_bounds() -> None:
             words = {word for outcome in found for word in outcome.faults}
             assert words, kind.name
             assert all(own in word for word in words), words
+
+
+@pytest.mark.parametrize("name", ["client_liveness", "redis_power_cuts"])
+def test_faults_of_scenarios_are_as_many_as_the_rate_says_and_begin_at_whole_ticks(name: str) -> None:
+    options = {"ops": "60", "clients": "2", "fault-rate": "0.5", "faults": "slow_fsync", "tick-ms": "7"}
+    most = 0
+    with simulated.SUITE.opened([name], options, lambda event: None) as opened:
+        for seed in range(6):
+            tape = Tape(seed)
+            outcome = opened.kinds[0].run(tape)
+            assert outcome.verdict is Verdict.PASS
+            begun_us = [round(float(word.partition(" s ")[0]) * 1e6) for word in outcome.faults]
+            assert begun_us
+            assert {at_us % 7000 for at_us in begun_us} == {0}
+            drawn = Counter((draw.site, draw.n) for draw in tape.recording().draws)
+            most = max(most, drawn["kind of fault", 1])
+            assert [n for site, n in drawn if site == "clients"] == ([2] if name == "redis_power_cuts" else [])
+    assert most > MOST_FAULTS
 
 
 @pytest.mark.parametrize("option", ["clients=0", "fault-rate=2", "faults=luck", "tick-ms=5000", "clients=x"])
