@@ -17,6 +17,7 @@ PARTS = {
     5: Write(0, 60, 70, prepended=True),
     6: Write(0, 80, NO_END),
     7: Write(9, 20, 30),
+    9: Write(0, 60, NO_END, prepended=True),
 }
 
 
@@ -49,6 +50,7 @@ def test_values_that_grow_as_they_are_added_to_are_legal(reads: list[Seen]) -> N
         ([seen(75, 79, (5,), (3, 2, 4))], "part 2 comes after parts that were added later"),
         ([seen(75, 79, (5,), (2, 3))], "part 4 was added, and is missing"),
         ([seen(42, 60, after=(2, 3)), seen(43, 60, after=(2, 4))], "parts that the other does not have"),
+        ([seen(62, 90, (5,), (2, 3, 4)), seen(63, 90, (9,), (2, 3, 4, 6))], "parts that the other does not have"),
         ([seen(82, 90, (5,), (2, 3, 4, 6)), seen(91, 95, (5,), (2, 3, 4))], "parts that had been read are missing"),
     ],
 )
@@ -80,8 +82,22 @@ WRITES = {1: Lived(0, 0, 10, 2), 2: Lived(0, 0, NO_END, 2)}
         ([Lived(0, S, S + 5, 0)], [Found(0, 1, 40 * S, 50 * S)], False),
         ([Lived(0, S, NO_END, 1)], [Found(0, 1, 40 * S, 50 * S)], False),
         ([Lived(1, S, S + 5, 0)], [Found(0, 1, 40 * S, 50 * S)], True),
+        ([Lived(0, -5, -1, 0)], [Found(0, 1, 40 * S, 50 * S)], True),
+        ([Lived(0, 50 * S, 51 * S, 0)], [Found(0, 1, 40 * S, 50 * S)], True),
     ],
-    ids=["in time", "late", "first read", "late after it", "touched", "late again", "for ever", "perhaps", "elsewhere"],
+    ids=[
+        "in time",
+        "late",
+        "first read",
+        "late after it",
+        "touched",
+        "late again",
+        "for ever",
+        "perhaps",
+        "elsewhere",
+        "touched before it was written",
+        "touched after it was read",
+    ],
 )
 def test_a_value_is_not_read_after_its_time(touches: list[Lived], reads: list[Found], late: bool) -> None:
     assert bool([*outlived(WRITES, touches, reads)]) is late
