@@ -15,12 +15,15 @@ from typing import Any
 
 import pytest
 from in_process import invoked
+from real_servers import RealServer
 from run_folders import run_folder
 from soaks import SERIES, asked
+from stub_http import serving
 
 from loadgen.cli.verbs import watch
 from loadgen.errors import ExitCode
 from loadgen.host import machine
+from loadgen.soak import folder
 from loadgen.soak.asked import Asked
 from loadgen.soak.found import End, GapSeen, How, RestartSeen
 
@@ -190,6 +193,27 @@ def test_a_process_under_somebody_elses_load_has_checkpoints_and_a_verdict(tmp_p
     assert (run / "evidence" / "1-proc-descriptors.txt").exists()
     assert invoked("report", str(run)).status == ExitCode.YES
     assert invoked("watch", *watched).status == ExitCode.USAGE, "there is a run in it"
+
+
+@pytest.mark.parametrize(("real", "series"), [("redis", "redis.used_memory"), ("memcached", "memcached.bytes")])
+def test_a_server_and_a_page_of_metrics_are_read_to_a_verdict(real: str, series: str, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with getattr(RealServer, real)() as server, serving() as page:
+        page.answers["/metrics"] = (200, "text/plain", b"# TYPE process_open_fds gauge\nprocess_open_fds 12\n")
+        address = f"127.0.0.1:{server.port}"
+        done = invoked(
+            "watch", *BRIEFLY, "--duration", "1s", "--run-folder", str(run), "--server", address,
+            "--metrics", f"{page.url}/metrics",
+        )  # fmt: skip
+    assert done.status == ExitCode.CANNOT_TELL, done.stdout + done.stderr
+    assert re.search(r"^\[2/2\] 1s: .*FD=12 \(", done.stdout, re.M)
+    kept = folder.read(run)
+    assert re.fullmatch(rf"{page.url}/metrics, {real} \d+\.\S+, {address}", kept.run["target"])
+    newest = kept.newest()
+    assert newest["prometheus.fds"] == 12
+    assert newest[series] >= 0
+    for monitor in (real, "prometheus"):
+        assert re.search(rf"pass +{monitor} read throughout +0 gaps", done.stdout)
 
 
 def test_a_process_that_ends_while_it_is_watched_fails(tmp_path: Path) -> None:

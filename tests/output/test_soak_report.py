@@ -156,8 +156,10 @@ def test_a_report_is_not_taken_for_its_template_nor_written_over_one(
     monkeypatch.chdir(run)
     for arguments in ([], ["--template", "soak.md"]):
         assert reported(Path(), *arguments) == reported(Path(), *arguments)
-    (run / "report.md").write_text("{{ verdict }}")
-    assert reported(Path()).startswith("# Soak: ")
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "report.md").write_text("{{ verdict }}")
+    assert reported(run).startswith("# Soak: ")
+    assert reported(run, "--template", "report.md") == "PASS"
     mine = run / "mine.md"
     mine.write_text("{{ verdict }}")
     done = invoked("report", str(run), "--template", str(mine))
