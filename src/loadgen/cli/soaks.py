@@ -8,6 +8,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from loadgen import config
@@ -15,16 +16,17 @@ from loadgen.cli import session
 from loadgen.cli.flags import Flags, flags_of
 from loadgen.cli.options import Given
 from loadgen.config import Config, Flag, presets
-from loadgen.errors import ConfigError, UsageError
+from loadgen.errors import ConfigError, TargetError, UsageError
 from loadgen.escape import printable
 from loadgen.judge import check
 from loadgen.judge.check import Check
 from loadgen.judge.expression.vocabulary import Known
+from loadgen.monitors.board import Board
 from loadgen.monitors.plan import MonitorPlan
 from loadgen.plan import Plan
 from loadgen.protocol import PROTOCOLS, Wire
 from loadgen.server_plan import ServerPlan, builtin
-from loadgen.soak import leader, metrics, totals
+from loadgen.soak import folder, leader, metrics, totals
 from loadgen.soak.asked import Asked, record
 from loadgen.soak.bands import Band
 from loadgen.soak.checkpoints import Schedule
@@ -36,6 +38,8 @@ CHECKPOINTS = 15
 """The checkpoints of a soak of half an hour or less."""
 _LONGEST_INTERVAL_S = 120.0
 """The time between two checkpoints of a longer soak, as in log_capturer's tests."""
+_FIRST_LOOK_S = 10.0
+"""How long the monitors may take for their first readings."""
 _DURATION = "general.duration"
 _LAST_PORT = 65_535
 
@@ -82,8 +86,16 @@ def soaked(given: Given) -> Soaked:
     plan = config.resolve(settings)
     own = builtin(plan.target.protocol) if embedded else config.server_plan(settings, session.name_of(given, flags))
     schedule = schedule_of(given, plan)
-    folder = given.run_folder or time.strftime("soak-%Y%m%d-%H%M%S")
-    return Soaked(settings, plan, own, schedule, monitors_of(settings, plan, own, schedule), folder, embedded)
+    monitors = monitors_of(settings, plan, own, schedule)
+    return Soaked(settings, plan, own, schedule, monitors, new_folder(given, "soak"), embedded)
+
+
+def new_folder(given: Given, verb: str) -> str:
+    """Return the run folder's name. Raises UsageError when there is a run in it."""
+    name = str(given.run_folder or time.strftime(f"{verb}-%Y%m%d-%H%M%S"))
+    if (Path(name) / folder.RUN).exists():
+        raise UsageError(f"{printable(name)} has a run in it already: name another folder by --run-folder.")
+    return name
 
 
 def _with_server(given: Given, flags: Flags) -> tuple[Flags, bool]:
@@ -123,8 +135,24 @@ def schedule_of(given: Given, plan: Plan) -> Schedule:
     duration_s = plan.load.duration_ns / NS_PER_S
     if not duration_s:
         raise UsageError("a soak lasts for a time: name one by --duration.")
+    times = times_of(given, duration_s)
+    if not (plan.load.open_loop or given.closed) and times.settle_s < 2 * times.every_s:
+        raise UsageError(
+            f"without a rate, settling finds one, and {_spelled(times.settle_s)} are too short for that: name a rate "
+            "by --rate, or settle for longer by --settle."
+        )
+    at_most_s = (given.at_most or 0) / NS_PER_S
+    if at_most_s and at_most_s < duration_s:
+        raise UsageError(f"--at-most is the longest that the soak may last, and --duration is {_spelled(duration_s)}.")
+    return replace(times, at_most_s=at_most_s)
+
+
+def times_of(given: Given, duration_s: float) -> Schedule:
+    """Return the times that soaks and watches have in common. Raises UsageError when they do not fit together."""
     if given.checkpoints is not None and given.interval is not None:
         raise UsageError("--checkpoints and --interval each say how often things are checked: keep one of them.")
+    if given.checkpoints == 0:
+        raise UsageError("--checkpoints is at least 1.")
     if given.interval is not None:
         checkpoint_s = given.interval / NS_PER_S
     elif given.checkpoints is not None:
@@ -135,22 +163,14 @@ def schedule_of(given: Given, plan: Plan) -> Schedule:
     if every_s < 0.1:
         raise UsageError("--every is the time between two samples, and at least 100ms.")
     if checkpoint_s > duration_s:
-        raise UsageError(f"--interval is longer than the soak, which lasts {_spelled(duration_s)}.")
+        raise UsageError(f"--interval is longer than --duration, which is {_spelled(duration_s)}.")
     if checkpoint_s < every_s:
         raise UsageError(
             f"a checkpoint each {_spelled(checkpoint_s)} has no sample of its own with --every {_spelled(every_s)}: "
-            "lengthen the soak, or take fewer checkpoints."
+            "--every is at most the time between two checkpoints; lengthen the duration, or take fewer checkpoints."
         )
     settle_s = leader.settle_s(duration_s) if given.settle is None else given.settle / NS_PER_S
-    if not (plan.load.open_loop or given.closed) and settle_s < 2 * every_s:
-        raise UsageError(
-            f"without a rate, settling finds one, and {_spelled(settle_s)} are too short for that: name a rate by "
-            "--rate, or settle for longer by --settle."
-        )
-    at_most_s = (given.at_most or 0) / NS_PER_S
-    if at_most_s and at_most_s < duration_s:
-        raise UsageError(f"--at-most is the longest that the soak may last, and --duration is {_spelled(duration_s)}.")
-    return Schedule(settle_s, duration_s, checkpoint_s, every_s, at_most_s)
+    return Schedule(settle_s, duration_s, checkpoint_s, every_s)
 
 
 def served_at(word: str | None) -> tuple[str, int] | None:
@@ -179,6 +199,12 @@ def monitors_of(settings: Config, plan: Plan, own: ServerPlan | None, schedule: 
         kinds.append("redis" if plan.target.speaks.wire is Wire.RESP else "memcached")
     every_ns = round(schedule.every_s * NS_PER_S)
     return tuple(MonitorPlan(kind, kind, every_ns) for kind in (*kinds, "self"))
+
+
+def first_look(board: Board) -> None:
+    """Wait for the first readings. Raises TargetError when a monitor cannot be read."""
+    if gaps := board.first_look(_FIRST_LOOK_S):
+        raise TargetError(f"the monitor {gaps[0].monitor} cannot be read: {gaps[0].why}.")
 
 
 # ── Judgement ─────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -232,31 +258,19 @@ def load_in_words(plan: Plan, rate_per_s: float) -> str:
     return f"{plan.wire.connections} connections, {mix}{keys}, {loop}"
 
 
-def run_of(soaked: Soaked, asked: Asked, started_s: float, **known: str) -> dict[str, Any]:
+def run_of(settings: Config, asked: Asked, started_s: float, **known: str) -> dict[str, Any]:
     """Return the fields of `run.json`. `known` are version, host, target and the load in words."""
-    schedule = asked.schedule
-    settled_s = started_s + schedule.settle_s
+    end_s = started_s + asked.schedule.settle_s + asked.schedule.duration_s
     return {
         **known,
         "argv": ["loadgen", *sys.argv[1:]],
         "pid": os.getpid(),
         "started_s": started_s,
         "started": _moment(started_s),
-        "expected_end_s": settled_s + schedule.duration_s,
-        "expected_end": _moment(settled_s + schedule.duration_s),
-        "configuration": config.dump(soaked.settings),
-        **record(asked),
-    }
-
-
-def times_of(schedule: Schedule, started_s: float) -> dict[str, Any]:
-    """Return when a soak began and when it is expected to end, as fields of `run.json`."""
-    end_s = started_s + schedule.settle_s + schedule.duration_s
-    return {
-        "started_s": started_s,
-        "started": _moment(started_s),
         "expected_end_s": end_s,
         "expected_end": _moment(end_s),
+        "configuration": config.dump(settings),
+        **record(asked),
     }
 
 

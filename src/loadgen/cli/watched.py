@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from pathlib import Path
-from typing import Any
 
 from loadgen import config
 from loadgen.cli import soaks
@@ -22,36 +17,9 @@ from loadgen.judge.expression.vocabulary import Known
 from loadgen.monitors.plan import MonitorPlan
 from loadgen.monitors.procfs import Proc
 from loadgen.plan import Target
-from loadgen.soak import leader
-from loadgen.soak.asked import Asked, record, series_of
-from loadgen.soak.checkpoints import Schedule
+from loadgen.soak.asked import Asked, series_of
 from loadgen.target.talk.identity import identify
 from loadgen.units import NS_PER_S
-
-CHECKPOINTS = 15
-LONGEST_INTERVAL_S = 120.0
-"""The time between two checkpoints of a watch of more than half an hour."""
-
-
-def schedule_of(given: Given) -> Schedule:
-    """Return the times. Raises UsageError for times that do not fit together."""
-    duration_s, every_s = given.duration / NS_PER_S, given.every / NS_PER_S
-    if given.checkpoints is not None and given.interval is not None:
-        raise UsageError("--checkpoints and --interval each say how often things are checked: keep one of them.")
-    if given.checkpoints == 0:
-        raise UsageError("--checkpoints is at least 1.")
-    if given.interval is not None:
-        checkpoint_s = given.interval / NS_PER_S
-    elif given.checkpoints is not None:
-        checkpoint_s = duration_s / given.checkpoints
-    else:
-        checkpoint_s = min(duration_s / CHECKPOINTS, LONGEST_INTERVAL_S)
-    if every_s < 0.1:
-        raise UsageError("--every is the time between two samples, and at least 100ms.")
-    if not every_s <= checkpoint_s <= duration_s:
-        raise UsageError("--every is at most the time between two checkpoints, and that at most --duration.")
-    settle_s = leader.settle_s(duration_s) if given.settle is None else given.settle / NS_PER_S
-    return Schedule(settle_s, duration_s, checkpoint_s, every_s)
 
 
 def settings_of(given: Given) -> Config:
@@ -142,7 +110,7 @@ def asked_of(
     """Return what is asked, with the series that the monitors have. Raises ConfigError for wrong checks."""
     columns = {f"{monitor}.{name}": known for monitor, names in series.items() for name, known in names.items()}
     kinds = {plan.name: plan.kind for plan in plans}
-    bare = Asked(schedule_of(given), columns, kinds, soaks.bands_of(settings))
+    bare = Asked(soaks.times_of(given, given.duration / NS_PER_S), columns, kinds, soaks.bands_of(settings))
     own, there = {each.expr for each in settings.check}, set(map(series_of, columns))
     checks = tuple(
         each
@@ -151,23 +119,3 @@ def asked_of(
         if each.expr in own or all(name.name in there for name in series_named(parse(each.expr)))
     )
     return replace(bare, checks=checks)
-
-
-def run_of(settings: Config, asked: Asked, started_s: float, **known: str) -> dict[str, Any]:
-    """Return the fields of `run.json`. `known` are version, host, target and the load in words."""
-    return {
-        **known,
-        "argv": ["loadgen", *sys.argv[1:]],
-        "pid": os.getpid(),
-        **soaks.times_of(asked.schedule, started_s),
-        "configuration": config.dump(settings),
-        **record(asked),
-    }
-
-
-def folder_of(given: Given) -> str:
-    """Return the run folder's name. Raises UsageError when there is a run in it."""
-    name = str(given.run_folder or time.strftime("watch-%Y%m%d-%H%M%S"))
-    if (Path(name) / "run.json").exists():
-        raise UsageError(f"{printable(name)} has a run in it already: name another folder by --run-folder.")
-    return name

@@ -9,7 +9,6 @@ GETs and SETs of 10,000 keys. Everything is in a run folder as it happens, which
 from __future__ import annotations
 
 import contextlib
-from pathlib import Path
 
 from loadgen import output
 from loadgen.cli import interrupts, session, soaks, verification
@@ -20,12 +19,10 @@ from loadgen.cli.options.kind import COUNT, FOLDER, TEXT, TIME_NS, choice
 from loadgen.cli.options.load import ANY_KEY, CONFIG, CONVERSATION, GENERATOR, KEYS, LOAD, TARGET
 from loadgen.cli.options.verification import RESULTS
 from loadgen.config import judging
-from loadgen.errors import ExitCode, TargetError, UsageError
+from loadgen.errors import ExitCode, UsageError
 from loadgen.host import machine
 from loadgen.monitors import board as boards
-from loadgen.monitors.board import Board
 from loadgen.monitors.monitor import UnderLoad
-from loadgen.plan import Plan
 from loadgen.reason import Code, Reason
 from loadgen.runner.stop import Stop
 from loadgen.soak import folder
@@ -35,12 +32,9 @@ from loadgen.soak.go import Go
 from loadgen.soak.journal import Journal
 from loadgen.soak.leader import Soak, Wanted
 from loadgen.soak.replay import Replay
-from loadgen.target.servers import Up, servers_of
+from loadgen.target.servers import servers_of
 from loadgen.target.talk.identity import identify
 from loadgen.version import __version__
-
-_FIRST_LOOK_S = 10.0
-"""How long the monitors may take for their first readings."""
 
 SYNTAX = Syntax(
     (
@@ -92,11 +86,7 @@ def run(given: Given) -> ExitCode:
         return replay(given)
     if not given.compress:
         raise UsageError("--compress is how many times faster connections wear, from 1.")
-    if given.checkpoints == 0:
-        raise UsageError("--checkpoints is at least 1.")
     asked_for = soaks.soaked(given)
-    if (Path(asked_for.folder) / folder.RUN).exists():
-        raise UsageError(f"{asked_for.folder} has a run in it already: name another folder by --run-folder.")
     for warning in asked_for.settings.warnings:
         output.remark(f"warning: {warning}")
     against, notes = _against(given)
@@ -106,7 +96,10 @@ def run(given: Given) -> ExitCode:
         stack.enter_context(interrupts.caught(stop))
         up = stack.enter_context(servers_of(asked_for.plan.target, asked_for.server).up(outputs.emit))
         plan = asked_for.plan.at(*up.endpoints)
-        board = stack.enter_context(_board(asked_for, plan, up))
+        server = up.server
+        under = UnderLoad(plan.target, (lambda: server.pid) if server is not None else None)
+        board = stack.enter_context(boards.opened(asked_for.monitors, under))
+        soaks.first_look(board)
         asked = soaks.asked_of(given, asked_for, board.series)
         go = stack.enter_context(Go(given.go or "", soaks.served_at(given.serve_go)))
         if go.url:
@@ -118,7 +111,9 @@ def run(given: Given) -> ExitCode:
 
         def open_folder(started_s: float) -> RunFolder:
             words = soaks.load_in_words(plan, plan.load.rate_per_s)
-            run = soaks.run_of(asked_for, asked, started_s, version=__version__, host=host, target=target, load=words)
+            run = soaks.run_of(
+                asked_for.settings, asked, started_s, version=__version__, host=host, target=target, load=words
+            )
             kept = RunFolder(asked_for.folder, run)
             emitted.log_to(kept)
             return kept
@@ -131,7 +126,7 @@ def run(given: Given) -> ExitCode:
             board=board,
             open_folder=open_folder,
             judging=judging(asked_for.settings),
-            server=up.server,
+            server=server,
             stop=stop,
             go=go,
             against=against,
@@ -174,14 +169,3 @@ def _against(given: Given) -> tuple[Journal | None, tuple[Reason, ...]]:
     other = Replay(folder.read(given.against))
     words = f"growth is what this soak has beyond {given.against}"
     return other.journal(), (Reason(Code.STORED, words),)
-
-
-def _board(asked: soaks.Soaked, plan: Plan, up: Up) -> contextlib.AbstractContextManager[Board]:
-    """Return the board of the monitors. Raises TargetError when one cannot be read before the load."""
-    server = up.server
-    under = UnderLoad(plan.target, (lambda: server.pid) if server is not None else None)
-    board = boards.opened(asked.monitors, under)
-    if gaps := board.first_look(_FIRST_LOOK_S):
-        board.close()
-        raise TargetError(f"the monitor {gaps[0].monitor} cannot be read: {gaps[0].why}.")
-    return board

@@ -23,7 +23,7 @@ from loadgen.cli.emitted import Emitted
 from loadgen.cli.options import Given, Option, OptionGroup, Positional, Syntax
 from loadgen.cli.options.kind import COUNT, FOLDER, TEXT, TIME_NS, whole
 from loadgen.cli.options.verification import RESULTS
-from loadgen.errors import ExitCode, TargetError, UsageError
+from loadgen.errors import ExitCode, UsageError
 from loadgen.escape import printable
 from loadgen.host import machine
 from loadgen.monitors import board as boards
@@ -42,9 +42,6 @@ from loadgen.soak.status import Life, Phase, Status, Times, status
 from loadgen.soak.watching import Watching
 from loadgen.units import NS_PER_S
 from loadgen.version import __version__
-
-FIRST_LOOK_S = 10.0
-"""How long the monitors may take for their first readings."""
 
 LOOK_S = 1.0
 """The time between two looks at a run folder."""
@@ -104,8 +101,11 @@ OTHERS = ("pid", "server", "metrics", "config")
 
 def live(given: Given) -> ExitCode:
     """Watch a process, a server or a page under somebody else's load, to a verdict."""
-    name, settings = watched.folder_of(given), watched.settings_of(given)
-    watched.schedule_of(given)
+    name, settings = soaks.new_folder(given, "watch"), watched.settings_of(given)
+    for warning in settings.warnings:
+        output.remark(f"warning: {warning}")
+    # Times that do not fit together are refused before anything is asked for.
+    soaks.times_of(given, given.duration / NS_PER_S)
     plans = watched.monitors_of(given, settings)
     if not plans:
         raise UsageError(f"{printable(given.config)} has no [[monitor]], so there is nothing to watch.")
@@ -116,8 +116,7 @@ def live(given: Given) -> ExitCode:
         stack.enter_context(interrupts.caught(stop))
         gone, target = watched.gone_of(given.pid), watched.words_of(plans)
         board = stack.enter_context(boards.opened(plans))
-        if gaps := board.first_look(FIRST_LOOK_S):
-            raise TargetError(f"the monitor {gaps[0].monitor} cannot be read: {gaps[0].why}.")
+        soaks.first_look(board)
         asked = watched.asked_of(given, settings, plans, board.series)
         go = stack.enter_context(Go(serves=soaks.served_at(given.serve_go)))
         if go.url:
@@ -125,7 +124,7 @@ def live(given: Given) -> ExitCode:
 
         def open_folder(started_s: float) -> RunFolder:
             known = {"version": __version__, "host": host, "target": target, "load": watching.LOAD}
-            kept = RunFolder(name, watched.run_of(settings, asked, started_s, **known))
+            kept = RunFolder(name, soaks.run_of(settings, asked, started_s, **known))
             emitted.log_to(kept)
             return kept
 
