@@ -14,6 +14,9 @@ import pytest
 from in_process import invoked
 from real_servers import RealServer
 
+from loadgen.cli import soaks
+from loadgen.cli.options import parse
+from loadgen.cli.verbs import soak
 from loadgen.soak import folder
 from loadgen.soak.served_signal import ServedSignal
 from loadgen.soak.signal import Told
@@ -99,19 +102,51 @@ def test_what_cannot_be_soaked_is_one_sentence(tmp_path: Path) -> None:
         ("--serve-go", "no"): (2, "--serve-go is a port"),
         ("--compress", "0"): (2, "--compress is how many times"),
         ("--run-folder", str(tmp_path)): (2, "has a run in it already"),
-        ("--replay", str(tmp_path)): (2, "run.json: is not what a soak writes"),
-        ("--replay", str(tmp_path / "no")): (2, "is no run folder of a soak"),
         ("--set", 'check=[{expr="growth(fds < 5/min"}]'): (2, "column"),
         ("--set", 'check=[{expr="max(fds[web]) < 5"}]'): (2, "web"),
         ("--set", 'band=[{series="fds", warn="5", red="9/min"}]'): (2, "is no growth"),
         ("--set", 'band=[{series="fds", warn="10/min", red="9/min"}]'): (2, "limits rise from bonus to red"),
         ("--set", "general.requests=5"): (2, "lasts for a time"),
+        ("--duration", "1m", "--closed", "--rate", "5"): (
+            2,
+            "--closed is a load without a rate, and the rate is 5",
+        ),
+        ("--duration", "1m", "--on-no-go", "stop"): (2, "name its URL by --go"),
     }
     for words, (status, sentence) in refused.items():
         done = invoked("soak", "--embedded", *words)
         assert (done.status, sentence in " ".join(done.stderr.split())) == (status, True), (words, done.stderr)
         assert "internal error" not in done.stderr
     assert threading.active_count() < 10
+
+
+def test_what_cannot_be_judged_again_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / folder.RUN).write_text("{}")
+    for path, sentence in (
+        (tmp_path, "run.json: is not what a soak writes"),
+        (tmp_path / "no", "is no run folder of a soak"),
+    ):
+        done = invoked("soak", "--replay", str(path))
+        assert (done.status, sentence in " ".join(done.stderr.split())) == (2, True), done.stderr
+        assert "internal error" not in done.stderr
+
+
+@pytest.mark.parametrize("words", [("--rate", "5"), ("--set", "check=[]"), ("-c", "3"), ("--at-most", "1h")])
+def test_a_replay_refuses_what_it_does_not_act_on(words: tuple[str, ...], tmp_path: Path) -> None:
+    done = invoked("soak", "--replay", str(tmp_path), *words)
+    assert done.status == 2
+    assert f"{words[0]} is not acted on by soak --replay, which puts no load on" in " ".join(done.stderr.split())
+
+
+def test_keys_of_a_config_that_a_soak_does_not_act_on_are_said(tmp_path: Path) -> None:
+    (tmp_path / "soak.toml").write_text(
+        '[general]\nwarmup = "5s"\ninterval = "2s"\n[admin]\nformat = "quiet"\n[workload]\nrate_limit = 100\n'
+    )
+    settings = soaks.soaked(parse(soak.SYNTAX, [str(tmp_path / "soak.toml")])).settings
+    assert [words.split(" is not acted on by soak")[0] for words in settings.warnings] == [
+        "general.warmup", "general.interval", "admin.format",
+    ]  # fmt: skip
+    assert not soaks.soaked(parse(soak.SYNTAX, ["soak.toml"])).settings.warnings
 
 
 def test_a_monitor_that_cannot_be_read_before_the_load_is_one_sentence(tmp_path: Path) -> None:

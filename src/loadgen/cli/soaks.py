@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -83,6 +83,7 @@ def soaked(given: Given) -> Soaked:
         flags = flags.having({_DURATION: Flag("soak", DEFAULT_DURATION)})
         settings = session.settings_of(given, flags, server=flags.target.file)
     refuse(settings)
+    settings = settings.warned((*settings.warnings, *not_acted_on(settings)))
     plan = config.resolve(settings)
     own = builtin(plan.target.protocol) if embedded else config.server_plan(settings, session.name_of(given, flags))
     schedule = schedule_of(given, plan)
@@ -127,6 +128,17 @@ def refuse(settings: Config) -> None:
         raise UsageError("general.requests is not acted on by soak, which lasts for a time: leave it out.")
 
 
+def not_acted_on(settings: Config) -> Iterator[str]:
+    """Yield a sentence for each key that a CONFIG gives, and a soak does not act on."""
+    if "warmup" in settings.general.model_fields_set and settings.general.warmup:
+        yield "general.warmup is not acted on by soak, which settles first: --settle says how long."
+    if "interval" in settings.general.model_fields_set and settings.general.interval != NS_PER_S:
+        yield "general.interval is not acted on by soak: --every is the time between two samples."
+    for key in ("format", "color"):
+        if key in settings.admin.model_fields_set:
+            yield f"admin.{key} is not acted on by soak: --{key} is."
+
+
 # ── Times ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -135,6 +147,11 @@ def schedule_of(given: Given, plan: Plan) -> Schedule:
     duration_s = plan.load.duration_ns / NS_PER_S
     if not duration_s:
         raise UsageError("a soak lasts for a time: name one by --duration.")
+    if given.closed and plan.load.open_loop:
+        raise UsageError(
+            f"--closed is a load without a rate, and the rate is {plan.load.rate_per_s:,.6g} requests/s: leave out one "
+            "of them; --rate 0 takes a CONFIG's rate away."
+        )
     times = times_of(given, duration_s)
     if not (plan.load.open_loop or given.closed) and times.settle_s < 2 * times.every_s:
         raise UsageError(

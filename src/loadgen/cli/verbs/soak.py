@@ -86,6 +86,8 @@ def run(given: Given) -> ExitCode:
         return replay(given)
     if not given.compress:
         raise UsageError("--compress is how many times faster connections wear, from 1.")
+    if given.on_no_go == "stop" and given.go is None:
+        raise UsageError("--on-no-go says what the signal of --go leads to: name its URL by --go.")
     asked_for = soaks.soaked(given)
     for warning in asked_for.settings.warnings:
         output.remark(f"warning: {warning}")
@@ -141,7 +143,13 @@ def run(given: Given) -> ExitCode:
 
 
 def replay(given: Given) -> ExitCode:
-    """Judge a recorded soak again, by its own bands and checks, or by those of CONFIG."""
+    """Judge a recorded soak again, by its own bands and checks, or by those of CONFIG. Raises UsageError."""
+    acted_on = {"replay", "against", *(option.name for option in RESULTS.options)} | (
+        {"set"} if given.config else set()
+    )
+    for word in given.words:
+        if word.option.name not in acted_on:
+            raise UsageError(f"{word.spelling} is not acted on by soak --replay, which puts no load on: leave it out.")
     against, notes = _against(given)
     recorded = Replay(folder.read(given.replay), against=against)
     if given.config is not None:
