@@ -59,7 +59,7 @@ def asked(
     settle_s: float = 10,
     duration_s: float = 600,
     checkpoint_s: float = 60,
-    every_s: float = 1,
+    every_s: float = 1.0,
     at_most_s: float = 0,
     series: Mapping[str, Known] | None = None,
     checks: tuple[Check, ...] = (),

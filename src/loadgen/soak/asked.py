@@ -30,7 +30,7 @@ class Asked:
     bands: tuple[Band, ...] = ()
     checks: tuple[Check, ...] = ()
     compress: int = 1
-    """How many times faster connections and keys wear."""
+    """How many times all connections are replaced between two checkpoints; 1: they stay."""
 
     def of_load(self, column: str) -> bool:
         return monitor_of(column) == LOAD

@@ -93,8 +93,8 @@ def header(began: SoakBegan) -> list[str]:
 def compressed(asked: Asked) -> str:
     """Return what --compress does, and what it does not."""
     return (
-        f"Compressed {asked.compress} times: connections and keys with a time to live are replaced {asked.compress} "
-        "times as often. What depends on time itself is not: timers, log rotation, certificates, fragmentation at rest"
+        f"Compressed: all connections are replaced {asked.compress} times between two checkpoints. What depends on "
+        "time itself is not compressed: timers, log rotation, certificates, fragmentation at rest"
     )
 
 
@@ -143,7 +143,7 @@ def complete(ended: SoakEnded) -> str:
 
 
 def summary(ended: SoakEnded) -> str:
-    """Return what was asked, in counts: "30m, 15 checkpoints; 4 of 4 bands, 9 of 9 musts, 5 of 6 nice"."""
+    """Return how long it was, and the answers in counts: "30m, 15 checkpoints; 9 of 9 musts, 5 of 6 nice"."""
     judged = ended.verdict
     answers = [
         *((row.level, row.passed) for row in judged.rows),
