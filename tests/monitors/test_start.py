@@ -1,4 +1,4 @@
-"""What a command without monitors imports: nothing that reads."""
+"""What a command without monitors imports: nothing that reads, and nothing that judges a soak."""
 
 from __future__ import annotations
 
@@ -10,16 +10,17 @@ VALUES = {"json_path", "kinds", "metric", "plan", "reading", "report", "series"}
 
 PROGRAM = """
 import sys
-import loadgen.cli.session, loadgen.runner.beside
+import loadgen.cli.session, loadgen.output.formats.clean, loadgen.output.formats.remark, loadgen.runner.beside
 from loadgen import config
 settings = config.load(None, ['check=[{expr = "p99 < 1s"}]'])
 config.resolve(settings), config.monitors(settings), config.judging(settings)
 with loadgen.runner.beside.opened((), None, None):
-    readers = ("loadgen.monitors.", "loadgen.web.get", "prometheus_client")
-    print(*sorted(name for name in sys.modules if name.startswith(readers)))
+    judges = ("loadgen.soak.verdict", "loadgen.stats.growth")
+    costly = ("loadgen.monitors.", "loadgen.web.get", "prometheus_client", *judges)
+    print(*sorted(name for name in sys.modules if name.startswith(costly)))
 """
 
 
-def test_a_load_without_monitors_imports_nothing_that_reads() -> None:
+def test_a_load_without_monitors_imports_nothing_that_reads_or_that_judges_a_soak() -> None:
     done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=True)
     assert {name.removeprefix("loadgen.monitors.") for name in done.stdout.split()} <= VALUES

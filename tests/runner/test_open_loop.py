@@ -348,15 +348,17 @@ def dispersions_of_sends(duration: str, seed: int) -> list[float]:
     return [float(second.var(ddof=1) / second.mean()) for second in seconds]
 
 
-# Rows whose intended times have a dispersion of 1.00, so that what is measured is the sending.
+# Rows whose intended times have a dispersion of 1.00, so that what is measured is the sending. On a quiet machine the
+# seconds of one plan differ by 0.03: wake-ups that are late by 0.1 ms move requests over the borders of 10 ms.
 @pytest.mark.parametrize(
-    ("duration", "seeds"), [("2200ms", (239,)), pytest.param("10s", (8, 27, 39), marks=pytest.mark.law)]
+    ("duration", "seeds", "within"),
+    [("2200ms", (239,), 0.1), pytest.param("10s", (8, 27, 39), 0.05, marks=pytest.mark.law)],
 )
 @law_of_time
-def test_poisson_sends_vary_as_much_as_they_are(duration: str, seeds: tuple[int, ...]) -> None:
+def test_poisson_sends_vary_as_much_as_they_are(duration: str, seeds: tuple[int, ...], within: float) -> None:
     # A machine that stops gathers what it held up, in the seconds in which it does.
     seconds = [second for seed in seeds for second in dispersions_of_sends(duration, seed)]
-    assert numpy.median(seconds) == pytest.approx(1, abs=0.05)
+    assert numpy.median(seconds) == pytest.approx(1, abs=within)
 
 
 @law_of_time

@@ -9,7 +9,7 @@ from typing import Any
 from loadgen.judge.check import Check, Level
 from loadgen.judge.expression.dimension import Dimension, Kind
 from loadgen.judge.expression.vocabulary import Known, Over
-from loadgen.soak.bands import Band
+from loadgen.soak.bands import Band, chosen
 from loadgen.soak.checkpoints import Schedule
 
 LOAD = "load"
@@ -48,6 +48,16 @@ class Asked:
         """Return the columns of this name: of the load, else of the monitors that have it, loadgen's own last."""
         found = [column for column in self.series if series_of(column) == series]
         return sorted(found, key=lambda column: (not self.of_load(column), self.is_own(column)))
+
+
+def banded(asked: Asked) -> dict[str, Band]:
+    """Return the band of each column that has one. Red may be no more than a number without a limit."""
+    found = {}
+    for column in asked.series:
+        band = chosen(asked.bands, monitor_of(column), series_of(column))
+        if band is not None and not asked.of_load(column):
+            found[column] = band
+    return found
 
 
 def monitor_of(column: str) -> str:

@@ -10,8 +10,10 @@ import math
 import statistics
 from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
-from loadgen.soak.store import Store
+if TYPE_CHECKING:
+    from loadgen.soak.store import Store
 
 LATE = 1.5
 """A checkpoint that comes after so many intervals, of whole samples, is late: for that time nothing was watched."""

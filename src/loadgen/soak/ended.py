@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from loadgen.events import Ending, Event
 from loadgen.reason import Reason
@@ -13,7 +14,10 @@ from loadgen.severity import Severity
 from loadgen.soak.asked import Asked
 from loadgen.soak.checkpoints import Base, Checkpoint
 from loadgen.soak.found import End, Found, How
-from loadgen.soak.verdict import Verdict
+
+# Formats of every command know these events, and only a soak needs what judges one.
+if TYPE_CHECKING:
+    from loadgen.soak.verdict import Verdict
 
 
 class Noted(StrEnum):

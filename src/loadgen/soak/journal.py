@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from loadgen.judge import check
 from loadgen.soak import checkpoints, dataset, growths, verdict
-from loadgen.soak.asked import Asked
+from loadgen.soak.asked import Asked, banded
 from loadgen.soak.bands import Grade
 from loadgen.soak.checkpoints import AFTER_S, Base, Checkpoint
 from loadgen.soak.folder import Row
@@ -140,7 +140,7 @@ class Journal:
         """Return the growth of each series that has a band."""
         key = len(self.store), len(self._found.restarts), len(self._found.named)
         if self._judged is None or self._judged[0] != key:
-            found = tuple(map(self._grade, verdict.banded(self.asked)))
+            found = tuple(map(self._grade, banded(self.asked)))
             self._judged = key, tuple(each for each in found if each.final is not None)
         return self._judged[1]
 
@@ -198,7 +198,7 @@ class Journal:
 
         An interval takes a tenth of a second to compute, beside the load: only what has grown is asked for one.
         """
-        for column, band in verdict.banded(self.asked).items():
+        for column, band in banded(self.asked).items():
             reached = at.reached.get(column)
             if reached is None or (reached.per_min or 0.0) < _SUSPICIOUS * band.warn * NS_PER_MIN:
                 continue

@@ -10,8 +10,10 @@ import math
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-from loadgen.soak.folder import Row
+if TYPE_CHECKING:
+    from loadgen.soak.folder import Row
 
 MOST_ROWS = 100_000
 """27 hours of a sample each second: 800 KB for each series."""

@@ -15,8 +15,8 @@ from fractions import Fraction
 from loadgen.judge.check import Checked, Level
 from loadgen.severity import Severity
 from loadgen.slo import Attainment
-from loadgen.soak.asked import Asked, monitor_of, series_of
-from loadgen.soak.bands import Band, Grade, chosen
+from loadgen.soak.asked import Asked, banded, monitor_of, series_of
+from loadgen.soak.bands import Band, Grade
 from loadgen.soak.checkpoints import Checkpoint, late
 from loadgen.soak.dataset import MEMORY
 from loadgen.soak.found import End, Found, How
@@ -140,16 +140,6 @@ class Verdict:
 
 
 # ── Bands ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
-
-
-def banded(asked: Asked) -> dict[str, Band]:
-    """Return the band of each column that has one. Red may be no more than a number without a limit."""
-    found = {}
-    for column in asked.series:
-        band = chosen(asked.bands, monitor_of(column), series_of(column))
-        if band is not None and not asked.of_load(column):
-            found[column] = band
-    return found
 
 
 def graded(asked: Asked, found: Found, column: str, grown: Grown, final: float | None) -> Graded:

@@ -23,6 +23,7 @@ from loadgen.verify.kinds.simulated import client_history as history
 from loadgen.verify.kinds.simulated.client_kinds import PROFILES, ClientKind
 from loadgen.verify.kinds.simulated.client_plan import OPTIONS, Plan, Profile
 from loadgen.verify.kinds.simulated.twice import Twice
+from loadgen.verify.mutants.registry import MUTANTS
 from loadgen.verify.scenario.settings import CUT, KILL
 from loadgen.verify.tape import Tape
 from loadgen.verify.world._calls import Calls
@@ -154,6 +155,12 @@ def test_a_value_that_lives_too_long_is_found(monkeypatch: pytest.MonkeyPatch) -
     assert broken(lasting, seeds=20) == set()
     monkeypatch.setattr(laws, "Client", Eternal)
     assert history.EXPIRES in broken(lasting, seeds=20)
+
+
+def test_a_proxy_that_keeps_connections_of_a_client_that_is_gone_is_found() -> None:
+    [profile] = [each for each in PROFILES if each.name == "client_toxics"]
+    with MUTANTS["slow_close never closes"].planted():
+        assert laws.CLEARED in broken(profile, seeds=30, operations=60)
 
 
 def test_an_old_value_that_comes_back_breaks_the_register(monkeypatch: pytest.MonkeyPatch) -> None:

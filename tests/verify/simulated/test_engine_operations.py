@@ -140,6 +140,23 @@ def test_error_replies_are_counted_as_many_as_servers_gave(
     assert {outcome.invariant for outcome in found if outcome.failed} == ({invariant} if invariant else set())
 
 
+@pytest.mark.parametrize("less", [0, 1], ids=["all", "one less"])
+def test_what_was_not_answered_with_an_error_was_executed(less: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = Scene.all_calls
+
+    def miscounted(scene: Scene) -> dict[str, int]:
+        found = whole(scene)
+        command = max(found, key=found.__getitem__)
+        return {**found, command: found[command] - less}
+
+    monkeypatch.setattr(Scene, "all_calls", miscounted)
+    monkeypatch.setattr(Planted, "drawn", classmethod(lambda cls, tape: cls(error_rate=0.3)))
+    found = outcomes(ONLY_ERRORS, 10)
+    assert {outcome.invariant for outcome in found if outcome.failed} == (
+        {engine_operations.EXECUTED} if less else set()
+    )
+
+
 def test_a_server_that_is_started_again_has_the_same_planted() -> None:
     pair = Pair()
     server = BuiltinServer(pair.far, PORT + 1, Format.RESP)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from loadgen.escape import printable
 from loadgen.judge.check import Level
@@ -17,12 +18,14 @@ from loadgen.judge.expression.parser import parse
 from loadgen.judge.expression.syntax import series_named
 from loadgen.output.words import checks, figures
 from loadgen.severity import Severity
-from loadgen.soak.asked import Asked, monitor_of, series_of
+from loadgen.soak.asked import Asked, banded, monitor_of, series_of
 from loadgen.soak.checkpoints import Checkpoint, Reached
 from loadgen.soak.ended import SoakBaseline, SoakBegan, SoakCheckpoint, SoakEnded, SoakNoted
 from loadgen.soak.found import How
-from loadgen.soak.verdict import Graded, Row, banded
 from loadgen.units import NS_PER_MIN, NS_PER_S, format_duration
+
+if TYPE_CHECKING:
+    from loadgen.soak.verdict import Graded, Row
 
 _LONGEST = 600
 """Characters of a sentence with text from outside."""
