@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from loadgen.monitors.command import parse_number, run
-from loadgen.monitors.monitor import UnderLoad, Unreadable, make
+from loadgen.monitors.making import make
+from loadgen.monitors.monitor import UnderLoad, Unreadable
 from loadgen.monitors.plan import MonitorPlan
 from loadgen.monitors.sources import gathered, named
 

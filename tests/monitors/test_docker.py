@@ -8,7 +8,8 @@ from stub_http import Stub, serving
 
 from loadgen.monitors import docker
 from loadgen.monitors.docker import parse_container, parse_log, parse_stats
-from loadgen.monitors.monitor import UnderLoad, Unreadable, make
+from loadgen.monitors.making import make
+from loadgen.monitors.monitor import UnderLoad, Unreadable
 from loadgen.monitors.plan import MonitorPlan
 
 STARTED = "2026-11-30T03:00:00.123456789Z"

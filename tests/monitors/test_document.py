@@ -16,7 +16,7 @@ from places import ROOT
 from loadgen.config import load, monitors
 from loadgen.judge.expression.vocabulary import Known, Over
 from loadgen.monitors.kinds import KINDS, ROWS, Kind
-from loadgen.monitors.monitor import make
+from loadgen.monitors.making import make
 from loadgen.monitors.plan import MonitorPlan
 from loadgen.monitors.prometheus import USUAL
 

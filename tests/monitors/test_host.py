@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from loadgen.monitors.host import HostMonitor, parse_counters, parse_pressure
-from loadgen.monitors.monitor import UnderLoad, make
+from loadgen.monitors.making import make
+from loadgen.monitors.monitor import UnderLoad
 from loadgen.monitors.plan import MonitorPlan
 
 PRESSURE = b"some avg10=12.50 avg60=1.00 avg300=0.10 total=42\nfull avg10=0.25 avg60=0.00 avg300=0.00 total=7\n"

@@ -10,7 +10,8 @@ from stub_http import serving
 from loadgen.monitors.http import SERIES, parse_health
 from loadgen.monitors.json_path import NotThere, parse_path, value_at, written
 from loadgen.monitors.kinds import KINDS
-from loadgen.monitors.monitor import UnderLoad, Unreadable, make
+from loadgen.monitors.making import make
+from loadgen.monitors.monitor import UnderLoad, Unreadable
 from loadgen.monitors.pages import fetch
 from loadgen.monitors.plan import MonitorPlan
 from loadgen.web.get import Page

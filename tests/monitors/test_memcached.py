@@ -3,8 +3,9 @@
 import pytest
 from real_servers import RealServer
 
+from loadgen.monitors.making import make
 from loadgen.monitors.memcached import SERIES, parse_stats
-from loadgen.monitors.monitor import UnderLoad, Unreadable, make
+from loadgen.monitors.monitor import UnderLoad, Unreadable
 from loadgen.monitors.plan import MonitorPlan
 from loadgen.plan import Endpoint, Target
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from loadgen.monitors import proc as room
-from loadgen.monitors.monitor import UnderLoad, Unreadable, make
+from loadgen.monitors.making import make
+from loadgen.monitors.monitor import UnderLoad, Unreadable
 from loadgen.monitors.own import tasks
 from loadgen.monitors.plan import MonitorPlan
 from loadgen.monitors.proc import SERIES, ProcessReader

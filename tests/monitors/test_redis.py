@@ -3,7 +3,8 @@
 import pytest
 from real_servers import RealServer
 
-from loadgen.monitors.monitor import UnderLoad, Unreadable, make
+from loadgen.monitors.making import make
+from loadgen.monitors.monitor import UnderLoad, Unreadable
 from loadgen.monitors.plan import MonitorPlan
 from loadgen.monitors.redis import SERIES, parse_info
 from loadgen.plan import Endpoint, Target

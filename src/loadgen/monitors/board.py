@@ -14,7 +14,8 @@ from typing import Self
 
 from loadgen.escape import printable
 from loadgen.judge.expression.vocabulary import Known
-from loadgen.monitors.monitor import Found, Monitor, UnderLoad, Unreadable, make
+from loadgen.monitors.making import make
+from loadgen.monitors.monitor import Found, Monitor, UnderLoad, Unreadable
 from loadgen.monitors.plan import MonitorPlan
 from loadgen.monitors.reading import Gap, Reading
 from loadgen.monitors.schedule import Schedule

@@ -49,6 +49,12 @@ class Answer(StrEnum):
 _ANSWERS = {True: Answer.PASS, False: Answer.FAIL, None: Answer.CANNOT_TELL}
 
 
+def _severity(level: Level, passed: bool | None) -> Severity:
+    if passed or level is Level.NICE:
+        return Severity.GOOD
+    return Severity.UNKNOWN if passed is None else Severity.BREACHED
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One thing that is asked of every soak, and the answer."""
@@ -67,9 +73,7 @@ class Row:
 
     @property
     def severity(self) -> Severity:
-        if self.passed or self.level is Level.NICE:
-            return Severity.GOOD
-        return Severity.UNKNOWN if self.passed is None else Severity.BREACHED
+        return _severity(self.level, self.passed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,9 +115,7 @@ class Graded:
 
     @property
     def severity(self) -> Severity:
-        if self.passed or self.level is Level.NICE:
-            return Severity.GOOD
-        return Severity.UNKNOWN if self.passed is None else Severity.BREACHED
+        return _severity(self.level, self.passed)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from loadgen.judge.expression.dimension import COUNT, PER_TIME, SHARE, TIME
 from loadgen.judge.expression.value import AtLeast, Scalar, Series, Unknown
 from loadgen.judge.expression.vocabulary import MONITOR, Axis, Known, Over, Vocabulary
 from loadgen.judge.monitored import OF_MONITORS, MonitoredSeries, MonitorMetrics, of_monitors
-from loadgen.monitors.monitor import series_of
+from loadgen.monitors.making import series_of
 from loadgen.percentiles import PERCENTILES
 from loadgen.stats.recovery import baseline
 from loadgen.trial.account import level_of

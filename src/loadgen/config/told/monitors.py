@@ -28,7 +28,7 @@ def series(tables: Sequence[MonitorTable]) -> Mapping[str, Mapping[str, Known]]:
     if not tables:
         return {}
     # A configuration without monitors does not import what reads.
-    from loadgen.monitors.monitor import series_of
+    from loadgen.monitors.making import series_of
 
     return series_of(map(_unaddressed, tables))
 

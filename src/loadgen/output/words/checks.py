@@ -29,6 +29,17 @@ def answer(each: Checked) -> str:
     return words.upper() if each.severity is Severity.BREACHED else words
 
 
+def style(severity: Severity) -> str:
+    """Return the style of an answer."""
+    match severity:
+        case Severity.GOOD:
+            return "green"
+        case Severity.FAILED | Severity.BREACHED | Severity.COULD_NOT_RUN:
+            return "bold red"
+        case _:
+            return "bold yellow"
+
+
 def line(each: Checked) -> str:
     """Return a check with its answer: "p99 < 5ms: FAIL, p99 = 6.1 ms"."""
     return f"{name(each)}: {answer(each)}, {found(each)}"

@@ -24,11 +24,6 @@ def verdict(checked: HistoryChecked) -> str:
     return _ANSWERS.get(checked.severity, "CANNOT TELL")
 
 
-def style(checked: HistoryChecked) -> str:
-    """Return the style of the answer."""
-    return {Severity.GOOD: "green", Severity.FAILED: "bold red"}.get(checked.severity, "bold yellow")
-
-
 def summary(checked: HistoryChecked) -> str:
     """Return what was judged and how that ended: "register: 1,000 operations on 10 keys, 1 violation; 12 ms"."""
     answer = checked.answer

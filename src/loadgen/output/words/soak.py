@@ -53,17 +53,6 @@ def verdict(ended: SoakEnded) -> str:
     return _VERDICTS.get(ended.severity, "CAN'T TELL")
 
 
-def style(severity: Severity) -> str:
-    """Return the style of an answer."""
-    match severity:
-        case Severity.GOOD:
-            return "green"
-        case Severity.BREACHED | Severity.FAILED | Severity.COULD_NOT_RUN:
-            return "bold red"
-        case _:
-            return "bold yellow"
-
-
 # ── While it runs ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

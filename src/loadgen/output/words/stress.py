@@ -36,17 +36,6 @@ def verdict(ended: StressEnded) -> str:
     return _ANSWERS.get(ended.severity, "CANNOT TELL")
 
 
-def style(severity: Severity) -> str:
-    """Return the style of an answer."""
-    match severity:
-        case Severity.GOOD:
-            return "green"
-        case Severity.FAILED | Severity.BREACHED | Severity.COULD_NOT_RUN:
-            return "bold red"
-        case _:
-            return "bold yellow"
-
-
 def title(began: StressBegan) -> str:
     """Return what is put on: "stress: 3 loads of connections that share all keys"."""
     return f"stress: {figures.plural(len(began.shapes), 'load')} of connections that share all keys"

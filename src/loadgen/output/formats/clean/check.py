@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from loadgen.output.paper.layout import fact, indented, rule, wrapped
 from loadgen.output.paper.page import Page
-from loadgen.output.words import histories
+from loadgen.output.words import checks, histories
 from loadgen.verify.checked import HistoryChecked
 from loadgen.verify.checkers.answer import Violation
 
@@ -25,7 +25,7 @@ class Check:
         answer = indented(histories.summary(event), len(verdict), verdict)
         self._page.print(
             rule(),
-            *(self._paint(line, histories.style(event)) for line in answer),
+            *(self._paint(line, checks.style(event.severity)) for line in answer),
             *(line for words in [*histories.kinds(event), *histories.why(event)] for line in indented(words, 2)),
             *fact("counts", histories.counts(event)),
             *fact("history", histories.origin(event)),

@@ -42,7 +42,7 @@ class Soak:
 
     def ended(self, event: SoakEnded) -> None:
         verdict = f"{soak.verdict(event)}  "
-        style = soak.style(event.severity)
+        style = checks.style(event.severity)
         self._page.print(
             "",
             *wrapped(soak.complete(event)),

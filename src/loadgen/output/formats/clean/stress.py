@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from loadgen.escape import printable
 from loadgen.output.paper.layout import fact, indented, rule, width, wrapped
 from loadgen.output.paper.page import Page
-from loadgen.output.words import commands, stress
+from loadgen.output.words import checks, commands, stress
 from loadgen.verify.case import Verdict
 from loadgen.verify.stress.ended import StressBegan, Stressed, StressEnded
 
@@ -36,7 +36,7 @@ class Stress:
 
     def row(self, event: Stressed) -> None:
         *cells, answer = stress.cells(event)
-        style = stress.style(event.severity)
+        style = checks.style(event.severity)
         self._page.print(
             f"{_line(cells)}  {self._paint(answer, 'dim' if event.skipped else style)}",
             *(self._paint(line, style) for words in stress.reasons(event) for line in indented(words, 2)),
@@ -48,7 +48,7 @@ class Stress:
         answer = indented(f"stress: {stress.summary(event)}", len(verdict), verdict)
         self._page.print(
             rule(),
-            *(self._paint(line, stress.style(event.severity)) for line in answer),
+            *(self._paint(line, checks.style(event.severity)) for line in answer),
             *(line for words in stress.why(event) for line in indented(words, len(verdict))),
             *fact("server", printable(event.identity)),
             *(line for note in stress.notes(event) for line in fact("note", note)),
