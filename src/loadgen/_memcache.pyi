@@ -10,4 +10,5 @@ class Memcache(Codec):
         prefix: bytes = b"",
         commands: Commands | None = None,
         run: int = 0,
+        ttl_s: int = 0,
     ) -> None: ...

@@ -37,13 +37,15 @@ cdef class Memcache(Codec):
 
     Keys begin with `prefix`, which `key_length` includes. The prefix is part of the templates, so that it costs a
     request nothing. `commands` is the run's table. `run` is the number that values are marked with (`_mark`), or 0.
+    Keys that are written live for `ttl_s`; 0: for ever.
     """
 
-    def __cinit__(self, int key_length=16, Py_ssize_t value_bytes=64, *, bytes prefix=b"", commands=None, run=0):
+    def __cinit__(self, int key_length=16, Py_ssize_t value_bytes=64, *, bytes prefix=b"", commands=None, run=0,
+                  int64_t ttl_s=0):
         if key_length <= len(prefix) or value_bytes < 0:
             raise ValueError(f"no keyspace has keys of {key_length} bytes and values of {value_bytes}")
         self.use(commands, run, value_bytes)
-        middle = b" 0 0 %d\r\n" % value_bytes
+        middle = b" 0 %d %d\r\n" % (ttl_s, value_bytes)
         memcpy(self.set_middle, <const char *>middle, len(middle))
         self.set_middle_length = len(middle)
         hit_line = b" 0 %d\r\n" % value_bytes

@@ -13,4 +13,5 @@ class Resp(Codec):
         prefix: bytes = b"",
         commands: Commands | None = None,
         run: int = 0,
+        ttl_ms: int = 0,
     ) -> None: ...

@@ -40,6 +40,10 @@ cdef int64_t MOST_ELEMENTS = (<int64_t>1) << 31
 # The names on the wire of commands with a key, by kind.
 cdef dict VERBS = {READ: b"GET", WRITE: b"SET", REMOVE: b"DEL"}
 
+# A write whose key has a time to live. PSETEX has that time before the value, where the template ends; SET has it
+# behind.
+cdef bytes EXPIRES = b"PSETEX"
+
 
 cdef int fill(char *block, bytes text) except -1:
     """Copy a text into a block, and return its length."""
@@ -59,11 +63,11 @@ cdef class Resp(Codec):
     Keys begin with `prefix`, which `key_length` includes. The prefix is part of the templates, so that it costs a
     request nothing. A command that greets asks for `version`, 2 or 3. With a password, commands that greet or log in
     send the credentials. `commands` is the run's table. `run` is the number that
-    values are marked with (`_mark`), or 0.
+    values are marked with (`_mark`), or 0. Keys that are written live for `ttl_ms`; 0: for ever.
     """
 
     def __cinit__(self, int key_length=16, Py_ssize_t value_bytes=64, *, int version=2, str username="",
-                  str password="", bytes prefix=b"", commands=None, run=0):
+                  str password="", bytes prefix=b"", commands=None, run=0, int64_t ttl_ms=0):
         cdef int number
         cdef Form *form
         if key_length <= len(prefix) or value_bytes < 0:
@@ -88,11 +92,14 @@ cdef class Resp(Codec):
                 form.whole_length = len(whole[kind])
                 self.longest = max(self.longest, form.whole_length)
                 continue
-            parts = 3 if kind == WRITE else 2
+            expires = kind == WRITE and ttl_ms > 0
+            verb = EXPIRES if expires else VERBS[kind]
+            parts = 2 + (kind == WRITE) + expires
             form.head_length = fill(
-                form.head, b"*%d\r\n$3\r\n%s\r\n$%d\r\n%s" % (parts, VERBS[kind], key_length, prefix))
+                form.head, b"*%d\r\n$%d\r\n%s\r\n$%d\r\n%s" % (parts, len(verb), verb, key_length, prefix))
             if kind == WRITE:
-                form.middle_length = fill(form.middle, b"\r\n$%d\r\n" % value_bytes)
+                time = b"$%d\r\n%d\r\n" % (len(str(ttl_ms)), ttl_ms) if expires else b""
+                form.middle_length = fill(form.middle, b"\r\n%s$%d\r\n" % (time, value_bytes))
             form.quick = self.id_length <= 16 and (kind != WRITE or value_bytes <= BLOCK)
             self.longest = max(self.longest, form.head_length + self.id_length + form.middle_length
                                + (value_bytes if kind == WRITE else 0) + 2)

@@ -156,6 +156,8 @@ class Workload:
     """0: no limit."""
     backfill_on_miss: bool = False
     """A GET that misses is followed by a SET of its key."""
+    ttl_ns: int = 0
+    """The time to live of each key that is written, a multiple of the protocol's unit; 0: for ever."""
 
 
 @dataclass(frozen=True, slots=True)

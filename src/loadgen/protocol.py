@@ -41,6 +41,8 @@ class Protocol:
     """In bytes; None where the configuration's own limit is below the protocol's."""
     longest_value: int = 512 * 2**20
     """In bytes."""
+    ttl_unit_ns: int = 1_000_000
+    """The unit of a key's time to live."""
 
     @property
     def server(self) -> Protocol:
@@ -83,6 +85,7 @@ PROTOCOLS = {
             longest_key=250,
             # The longest item, less what memcached needs for the item's header.
             longest_value=2**30 - 512,
+            ttl_unit_ns=1_000_000_000,
         ),
         Protocol("ping", "Ping", Wire.RESP, 6379, version=2, has_keys=False),
     )

@@ -200,15 +200,17 @@ def test_a_server_and_a_page_of_metrics_are_read_to_a_verdict(real: str, series:
     run = tmp_path / "run"
     with getattr(RealServer, real)() as server, serving() as page:
         page.answers["/metrics"] = (200, "text/plain", b"# TYPE process_open_fds gauge\nprocess_open_fds 12\n")
-        address = f"127.0.0.1:{server.port}"
+        address, pid = f"127.0.0.1:{server.port}", server.pid
         done = invoked(
             "watch", *BRIEFLY, "--duration", "1s", "--run-folder", str(run), "--server", address,
             "--metrics", f"{page.url}/metrics",
         )  # fmt: skip
     assert done.status == ExitCode.CANNOT_TELL, done.stdout + done.stderr
-    assert re.search(r"^\[2/2\] 1s: .*FD=", done.stdout, re.M)
+    # The process that listens at the address is read, too.
+    assert re.search(r"^\[2/2\] 1s: .*FD\[proc\]=\d", done.stdout, re.M)
     kept = folder.read(run)
-    assert re.fullmatch(rf"{page.url}/metrics, {real} \d+\.\S+, {address}", kept.run["target"])
+    words = rf"{page.url}/metrics, {real} \d+\.\S+, {address}, process {pid} \({real}\S*\)"
+    assert re.fullmatch(words, kept.run["target"])
     newest = kept.newest()
     assert newest["prometheus.fds"] == 12
     assert newest[series] >= 0

@@ -66,7 +66,7 @@ def test_a_key_in_the_wrong_table_is_told_where_it_belongs(tmp_path: Path) -> No
 
 def test_a_key_like_no_other_gets_the_keys_of_its_table(tmp_path: Path) -> None:
     lost = only_problem(tmp_path, "[workload.values]\nzzz = 5")
-    assert lost.endswith("unknown key; the keys of [workload.values] are length")
+    assert lost.endswith("unknown key; the keys of [workload.values] are length, ttl")
     assert "the tables are general, target" in only_problem(tmp_path, "[zzz]\na = 5")
 
 
@@ -154,6 +154,10 @@ count = 257
         ("[workload.values]\nlength = 0", "2:1: workload.values.length", "too-small"),
         ('[workload.values]\nlength = "513MiB"', "2:1: workload.values.length", "protocol-limit"),
         (MEMCACHE + '[workload.values]\nlength = "1GiB"', "4:1: workload.values.length", "protocol-limit"),
+        (MEMCACHE + '[workload.values]\nttl = "1500ms"', "4:1: workload.values.ttl", "protocol-limit"),
+        ('[workload.values]\nttl = "1500us"', "2:1: workload.values.ttl", "protocol-limit"),
+        ('[workload.values]\nttl = "721h"', "2:1: workload.values.ttl", "too-large"),
+        ('[workload]\nhistory = "h"\n[workload.values]\nttl = "1s"', "4:1: workload.values.ttl", "expires"),
         ("[workload.commands]\nget = 0\nset = 0", "1:11: workload.commands", "nothing-to-send"),
         ("[workload.commands]\nget = -1", "2:1: workload.commands.get", "too-small"),
         ('[target]\nprotocol = "ping"\n[workload]\nprefill = true', "4:1: workload.prefill", "no-keys"),

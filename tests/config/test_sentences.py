@@ -294,6 +294,21 @@ SENTENCES = [
         "must be at most 250 on memcache, not 251",
     ),
     (
+        '[workload.values]\nttl = "1500us"',
+        "protocol-limit",
+        "must be a multiple of 1ms on resp, not 1500us",
+    ),
+    (
+        '[workload]\nhistory = "h"\n[workload.values]\nttl = "1s"',
+        "expires",
+        "lets keys expire, and the laws of a history know no time to live; leave out one of them",
+    ),
+    (
+        '[workload.values]\nttl = "721h"',
+        "too-large",
+        "must be at most 30 days: memcache takes a longer time for a date",
+    ),
+    (
         '[workload.values]\nlength = "513MiB"',
         "protocol-limit",
         "must be at most 536870912 bytes on resp, not 537919488",

@@ -113,7 +113,7 @@ judge.outages ← snapshot stats faults.report
 judge.monitored ← judge.check judge.expression monitors.reading monitors.report
 judge.run_metrics ← percentiles plan snapshot slo usage events faults.report judge.check judge.expression
     judge.monitored monitors.reading
-compare.shape ← plan
+compare.shape ← units plan
 compare.metric ← percentiles
 compare.settings ←
 compare.candidate ← compare.shape
@@ -188,7 +188,8 @@ soak.bands ← judge.expression
 soak.folder ← errors escape
 soak.store ← soak.folder
 soak.checkpoints ← soak.store
-soak.asked ← judge.check judge.expression soak.bands soak.checkpoints
+soak.wear ← units
+soak.asked ← judge.check judge.expression soak.bands soak.checkpoints soak.wear
 soak.dataset ← soak.asked soak.checkpoints soak.store
 soak.found ← slo judge.expression soak.checkpoints
 soak.growths ← units stats soak.store
@@ -480,7 +481,7 @@ cli ← monitors.plan
     trial.adapters trial.scenario trial.drawn verify.kinds verify.case verify.artifact verify.replay verify.ended
     verify.campaign verify.compatibility verify.spec verify.subject verify.tape signs verify.stress.shape record
     verify.full judge.check judge.expression monitors.plan protocol soak.asked soak.bands soak.checkpoints
-    soak.leader soak.metrics soak.totals
+    soak.leader soak.metrics soak.totals soak.wear output.words
     output.formats monitors judge.expression soak.folder
 cli.verbs ← units protocol errors escape severity server_plan server.builtin compare.answers history smoke.ended
     selftest.reach selftest.bench faults.proxy.chain faults.proxy.api faults.proxy host target runner compare

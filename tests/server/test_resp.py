@@ -73,6 +73,10 @@ CONVERSATIONS = {
         "EXPIRE k 1000000 LT\nTTL k\nSET k w EXAT 9223372036854775\nGET k\nSET k x EXAT 9223372036854776\nGET k\n"
         "SET k y EXAT 4611686019\nGET k\nSET k v PX 9000000000000000000\nTTL k"
     ),
+    "psetex": lines(
+        "PSETEX k 100000 v\nGET k\nTTL k\nSET k w\nTTL k\nPSETEX k 0 v\nPSETEX k -1 v\nPSETEX k x v\nPSETEX k 1\n"
+        "PSETEX k 1 v w\nPSETEX k 9223372036854775807 v\nGET k"
+    ),
     "ping echo": lines("PING\nping hello\nPING a b\nECHO x\nECHO\nECHO a b") + resp(b"ECHO", b"") + resp(b"PING", b""),
     "binary": resp(b"SET", b"k\r\n\x00", b"\r\n\x00\xff")
     + resp(b"GET", b"k\r\n\x00")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ from loadgen.soak.ended import SoakEnded
 from loadgen.soak.found import How
 from loadgen.soak.leader import Soak, Wanted, together
 from loadgen.soak.replay import Replay
+from loadgen.soak.wear import Wear
 from loadgen.units import NS_PER_S
 
 CONNECTIONS = 4
@@ -260,7 +261,7 @@ def test_samples_come_at_their_times_and_at_the_end(times: Asked, samples: list[
 
 
 def test_connections_that_are_replaced_between_loads_are_openings(tmp_path: Path) -> None:
-    worn = led(tmp_path / "run", of(200, 50), Wanted(closed=True, compress=5))
+    worn = led(tmp_path / "run", replace(of(200, 50), wear=Wear(5)))
     assert worn.crew.lengths_s == [4, *[10.0] * 20]
     # At the beginning, and before each load but that of settling.
     openings = CONNECTIONS * (1 + 20)

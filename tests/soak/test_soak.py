@@ -17,9 +17,12 @@ from real_servers import RealServer
 from loadgen.cli import soaks
 from loadgen.cli.options import parse
 from loadgen.cli.verbs import soak
+from loadgen.output.words import soak as spoken
 from loadgen.soak import folder
+from loadgen.soak.asked import Asked, asked_of, record
 from loadgen.soak.served_signal import ServedSignal
 from loadgen.soak.signal import Told
+from loadgen.soak.wear import Wear
 from loadgen.web.http import Request, Response
 
 
@@ -48,12 +51,15 @@ def test_a_real_soak_is_paused_by_a_no_go_kept_and_judged_again(tmp_path: Path, 
         done = invoked(
             "soak", "-p", str(server.port), "-c", "4", "--duration", "3s", "--settle", "600ms", "--every", "200ms",
             "--checkpoints", "5", "--rate", "300", "--run-folder", str(run), "--go", f"{signal.url}/state", "--junit",
-            str(tmp_path / "junit.xml"),
+            str(tmp_path / "junit.xml"), "--set", "workload.values.ttl=200ms", "-r", "40",
         )  # fmt: skip
     # 15 samples are too few to tell growth of.
     assert done.status == 4, done.stderr + done.stdout
     lines = done.stdout.splitlines()
-    assert [line for line in lines if line.startswith("Baseline: USED_MEMORY=")]
+    assert [line for line in lines if re.match(r"Baseline: FD=\d+ THREADS=\d+ .*USED_MEMORY=", line)]
+    assert "4 connections, 80 % get + 20 % set over 40 keys that live for 200ms, 300 requests/s" in " ".join(
+        done.stdout.split()
+    )
     checkpoints = [line for line in lines if re.match(r"\[[1-5]/5\] ", line)]
     assert len(checkpoints) == 5
     assert all(re.search(r" USED_MEMORY=\S+ \([+-]\S+, -?\S+/min\)", line) for line in checkpoints)
@@ -70,6 +76,10 @@ def test_a_real_soak_is_paused_by_a_no_go_kept_and_judged_again(tmp_path: Path, 
     rows = [*kept.rows()]
     assert rows[0].t_s < 0 < rows[-1].t_s == 3
     assert [b.t_s >= a.t_s for a, b in itertools.pairwise(rows)] == [True] * (len(rows) - 1)
+    last = dict(zip(rows[-1].names, rows[-1].values, strict=True))
+    assert (last["redis.expired_keys"] or 0) > 10
+    # The process that listens at a given address is read, too.
+    assert (last["proc.fds"] or 0) >= 4
     assert kept.heartbeat is not None
     assert kept.heartbeat["state"] == "ended"
     assert any(line.startswith("[5/5] 3s: ") for line in kept.log())
@@ -136,6 +146,44 @@ def test_a_replay_refuses_what_it_does_not_act_on(words: tuple[str, ...], tmp_pa
     done = invoked("soak", "--replay", str(tmp_path), *words)
     assert done.status == 2
     assert f"{words[0]} is not acted on by soak --replay, which puts no load on" in " ".join(done.stderr.split())
+
+
+def test_connections_and_times_to_live_wear_faster() -> None:
+    def worn(*words: str) -> soaks.Soaked:
+        return soaks.soaked(parse(soak.SYNTAX, ["--compress", "30", *words]))
+
+    found = worn("--set", 'workload.values.ttl="61s"')
+    assert found.plan.workload.ttl_ns == 2_033_000_000
+    assert found.wear == Wear(30, 2_033_000_000, 61_000_000_000)
+    asked = Asked(found.schedule, wear=found.wear)
+    assert asked_of(record(asked)).wear == found.wear
+    assert "all connections are replaced 30 times between two checkpoints, and keys live for 2033ms, not 61s" in (
+        spoken.compressed(asked)
+    )
+    # The unit of the protocol is the least.
+    assert worn("--protocol", "memcache", "--set", 'workload.values.ttl="61s"').plan.workload.ttl_ns == 2_000_000_000
+    assert worn("--protocol", "memcache", "--set", 'workload.values.ttl="9s"').plan.workload.ttl_ns == 1_000_000_000
+    assert worn("--set", 'workload.values.ttl="9ms"').plan.workload.ttl_ns == 1_000_000
+    forever = worn()
+    assert forever.plan.workload.ttl_ns == 0
+    assert "and keys have no time to live that could be compressed" in spoken.compressed(
+        Asked(forever.schedule, wear=forever.wear)
+    )
+
+
+def test_a_config_without_connections_has_those_of_a_soak_without_one(tmp_path: Path) -> None:
+    (tmp_path / "soak.toml").write_text('[workload]\nrate_limit = 100\n[target]\nendpoints = ["127.0.0.1:1"]\n')
+
+    def connections(*words: str) -> int:
+        return soaks.soaked(parse(soak.SYNTAX, [*words])).plan.wire.connections
+
+    own = connections()
+    assert connections(str(tmp_path / "soak.toml")) == own == 20
+    assert connections(str(tmp_path / "soak.toml"), "-c", "1") == 1
+    (tmp_path / "soak.toml").write_text("[connection]\nconnections = 1\n[workload]\nrate_limit = 100\n")
+    assert connections(str(tmp_path / "soak.toml")) == 1
+    plan = soaks.soaked(parse(soak.SYNTAX, [str(tmp_path / "soak.toml"), "-r", "1"])).plan
+    assert soaks.load_in_words(plan, 100).startswith("1 connection, 80 % get + 20 % set over 1 key, 100 requests/s")
 
 
 def test_keys_of_a_config_that_a_soak_does_not_act_on_are_said(tmp_path: Path) -> None:

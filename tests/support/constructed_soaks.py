@@ -18,9 +18,14 @@ from loadgen.soak.checkpoints import Checkpoint
 from loadgen.soak.ended import Noted, SoakBaseline, SoakBegan, SoakCheckpoint, SoakEnded, SoakNoted
 from loadgen.soak.found import End, GapSeen, How, ObjectiveSeen, RestartSeen, Totals
 from loadgen.soak.journal import BaselineFound, Breach, Journal
+from loadgen.soak.wear import Wear
+from loadgen.units import NS_PER_S
 
 TARGET = "redis 7.0.15\x1b[2J at 127.0.0.1:6379"
 LOAD = "20 connections, 80 % get + 20 % set over 10,000 keys, 500 requests/s, poisson"
+
+STEADY = Wear()
+"""Nothing wears faster than by itself."""
 
 GOOD = Totals(
     300,
@@ -47,15 +52,13 @@ def soak(
     end: Callable[[Journal], End] = complete,
     until_s: float = 300,
     at: dict[float, Callable[[Journal], object]] | None = None,
-    compress: int = 1,
+    wear: Wear = STEADY,
     notes: list[SoakNoted] | None = None,
     settle_s: float = 10,
     rate: bool = True,
 ) -> list[Event]:
     """The events of a soak of five minutes whose server leaks so many descriptors."""
-    of = replace(
-        asked(settle_s=settle_s, duration_s=300, checkpoint_s=60, series=SERIES, checks=CHECKS), compress=compress
-    )
+    of = replace(asked(settle_s=settle_s, duration_s=300, checkpoint_s=60, series=SERIES, checks=CHECKS), wear=wear)
     journal, news = told(
         of,
         lambda t: {
@@ -118,7 +121,7 @@ def failed() -> list[Event]:
 
 
 def warned() -> list[Event]:
-    return soak(20, compress=10)
+    return soak(20, wear=Wear(10, 6 * NS_PER_S, 60 * NS_PER_S))
 
 
 def interrupted() -> list[Event]:

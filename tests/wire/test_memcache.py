@@ -198,6 +198,16 @@ def test_a_key_is_its_id_in_hex_at_any_length(length: int) -> None:
         assert codec.encoded("backfill", key, b"\0\xff\n") == b"set " + text + b" 0 0 3\r\n\0\xff\n\r\n"
 
 
+@pytest.mark.parametrize("ttl_s", [1, 30 * 24 * 3600])
+def test_a_key_that_expires_is_written_with_its_time_to_live(ttl_s: int) -> None:
+    for length in (1, 17):
+        for value in (b"", b"v" * 64, b"v" * 3000):
+            codec = Memcache(length, len(value), ttl_s=ttl_s)
+            request = codec.encoded("set", 5, value)
+            assert request == f"set {5:0{length}x} 0 {ttl_s} {len(value)}\r\n".encode() + value + b"\r\n"
+            assert len(request) <= codec.longest
+
+
 @pytest.mark.parametrize("length", [1, 16, 17])
 def test_a_value_is_sent_whole_at_any_length(length: int) -> None:
     for value in (bytes(range(size)) for size in range(140)):

@@ -315,6 +315,19 @@ def test_a_key_is_its_id_in_hex_at_any_length(length: int) -> None:
         assert codec.encoded("delete", key) == packed("DEL", text)
 
 
+@pytest.mark.parametrize("ttl_ms", [1, 999, 30 * 24 * 3600 * 1000])
+def test_a_key_that_expires_is_written_with_its_time_to_live(ttl_ms: int) -> None:
+    for length, prefix in ((1, b""), (17, b""), (56, b"p" * 40)):
+        for value in (b"", b"v" * 64, b"v" * 3000):
+            codec = Resp(length, len(value), prefix=prefix, ttl_ms=ttl_ms)
+            key = prefix.decode() + f"{5:0{length - len(prefix)}x}"
+            for command in ("set", "backfill"):
+                request = codec.encoded(command, 5, value)
+                assert request == packed("PSETEX", key, str(ttl_ms), value)
+                assert len(request) <= codec.longest
+            assert codec.encoded("get", 5) == packed("GET", key)
+
+
 @pytest.mark.parametrize("length", [1, 16, 17])
 def test_a_value_is_sent_whole_at_any_length(length: int) -> None:
     for value in (bytes(range(size)) for size in range(140)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import time
@@ -22,14 +23,19 @@ from loadgen.judge import check
 from loadgen.judge.check import Check
 from loadgen.judge.expression.vocabulary import Known
 from loadgen.monitors.board import Board
+from loadgen.monitors.monitor import UnderLoad, Unreadable
 from loadgen.monitors.plan import MonitorPlan
-from loadgen.plan import Plan
+from loadgen.monitors.proc import ProcMonitor
+from loadgen.monitors.procfs import Proc
+from loadgen.output.words import figures
+from loadgen.plan import Plan, Target
 from loadgen.protocol import PROTOCOLS, Wire
 from loadgen.server_plan import ServerPlan, builtin
 from loadgen.soak import folder, leader, metrics, totals
 from loadgen.soak.asked import Asked, record
 from loadgen.soak.bands import Band
 from loadgen.soak.checkpoints import Schedule
+from loadgen.soak.wear import Wear
 from loadgen.units import NS_PER_S, format_duration
 from loadgen.verify.subject import named
 
@@ -41,13 +47,14 @@ _LONGEST_INTERVAL_S = 120.0
 _FIRST_LOOK_S = 10.0
 """How long the monitors may take for their first readings."""
 _DURATION = "general.duration"
+_CONNECTIONS = "connection.connections"
 _LAST_PORT = 65_535
 
 WITHOUT_FILE: dict[str, object] = {
     _DURATION: DEFAULT_DURATION,
     "general.warmup": 0,
     "general.threads": 1,
-    "connection.connections": 20,
+    _CONNECTIONS: 20,
     "workload.keyspace.count": 10_000,
     "workload.values.length": 256,
     "workload.commands.get": 80,
@@ -69,6 +76,9 @@ class Soaked:
     monitors: tuple[MonitorPlan, ...]
     folder: str
     embedded: bool
+    wear: Wear
+    listener: str
+    """The process that others have started and that is read, in words; empty for none."""
 
 
 def soaked(given: Given) -> Soaked:
@@ -79,16 +89,27 @@ def soaked(given: Given) -> Soaked:
         flags = replace(flags, keys={**{key: Flag("soak", value) for key, value in WITHOUT_FILE.items()}, **flags.keys})
     flags, embedded = _with_server(given, flags)
     settings = session.settings_of(given, flags, server=flags.target.file)
-    if given.config is not None and "duration" not in settings.general.model_fields_set:
-        flags = flags.having({_DURATION: Flag("soak", DEFAULT_DURATION)})
+    if missing := {key: Flag("soak", WITHOUT_FILE[key]) for key in _missing(settings)}:
+        flags = flags.having(missing)
         settings = session.settings_of(given, flags, server=flags.target.file)
     refuse(settings)
     settings = settings.warned((*settings.warnings, *not_acted_on(settings)))
     plan = config.resolve(settings)
+    wear = Wear.of(given.compress, plan.workload.ttl_ns, plan.target.speaks.ttl_unit_ns)
+    plan = replace(plan, workload=replace(plan.workload, ttl_ns=wear.ttl_ns))
     own = builtin(plan.target.protocol) if embedded else config.server_plan(settings, session.name_of(given, flags))
     schedule = schedule_of(given, plan)
-    monitors = monitors_of(settings, plan, own, schedule)
-    return Soaked(settings, plan, own, schedule, monitors, new_folder(given, "soak"), embedded)
+    process = "" if settings.monitor or own is not None else listener(plan.target)
+    monitors = monitors_of(settings, plan, own, schedule, process)
+    return Soaked(settings, plan, own, schedule, monitors, new_folder(given, "soak"), embedded, wear, process)
+
+
+def _missing(settings: Config) -> Iterator[str]:
+    """Yield the keys that a soak has its own defaults for, with a CONFIG too, where neither it nor a flag has them."""
+    if "duration" not in settings.general.model_fields_set:
+        yield _DURATION
+    if "connections" not in settings.connection.model_fields_set:
+        yield _CONNECTIONS
 
 
 def new_folder(given: Given, verb: str) -> str:
@@ -207,15 +228,40 @@ def _spelled(seconds: float) -> str:
 # ── Monitors ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def monitors_of(settings: Config, plan: Plan, own: ServerPlan | None, schedule: Schedule) -> tuple[MonitorPlan, ...]:
-    """Return the monitors: those of `[[monitor]]`, else those that fit the server, read for each sample."""
+def monitors_of(
+    settings: Config, plan: Plan, own: ServerPlan | None, schedule: Schedule, process: str
+) -> tuple[MonitorPlan, ...]:
+    """Return the monitors: those of `[[monitor]]`, else those that fit the server, read for each sample.
+
+    `process` is that of a server which others have started, as `listener` returns it.
+    """
     if settings.monitor:
         return config.monitors(settings)
-    kinds = ["proc"] if own is not None else []
+    kinds = ["proc"] if own is not None or process else []
     if own is None or own.command[0] != "loadgen":
         kinds.append("redis" if plan.target.speaks.wire is Wire.RESP else "memcached")
     every_ns = round(schedule.every_s * NS_PER_S)
     return tuple(MonitorPlan(kind, kind, every_ns) for kind in (*kinds, "self"))
+
+
+def listener(server: Target) -> str:
+    """Return the process that listens at a server's first address: "process 123 (redis-server)".
+
+    Empty where there is none on this host, or where it is not for this user to read.
+    """
+    monitor = ProcMonitor(MonitorPlan("proc", "proc", server=server), UnderLoad())
+    with contextlib.closing(monitor), contextlib.suppress(Unreadable):
+        if not monitor.read().lacking:
+            return process_in_words(monitor.pid())
+    return ""
+
+
+def process_in_words(pid: int) -> str:
+    """Return "process 123 (redis-server)"."""
+    try:
+        return f"process {pid} ({Proc(pid).stat().name})"
+    except OSError:
+        return f"process {pid} (?)"
 
 
 def first_look(board: Board) -> None:
@@ -255,7 +301,7 @@ def asked_of(given: Given, soaked: Soaked, series: Mapping[str, Mapping[str, Kno
     """Return what is asked of the soak, with the series that its monitors have. Raises ConfigError for wrong checks."""
     kinds = {plan.name: plan.kind for plan in soaked.monitors}
     columns = {f"{monitor}.{name}": known for monitor, names in series.items() for name, known in names.items()}
-    bare = Asked(soaked.schedule, columns, kinds, bands_of(soaked.settings), (), given.compress)
+    bare = Asked(soaked.schedule, columns, kinds, bands_of(soaked.settings), (), soaked.wear)
     checks = checks_of(soaked.settings, bare)
     return replace(bare, series={**totals.columns(checks), **columns}, checks=checks)
 
@@ -264,7 +310,10 @@ def load_in_words(plan: Plan, rate_per_s: float) -> str:
     """Return the load: "20 connections, 80 get : 20 set over 10,000 keys, 500 requests/s, poisson"."""
     whole = sum(weight for _, weight in plan.mix)
     mix = " + ".join(f"{100 * weight / whole:.3g} % {name}" for name, weight in plan.mix if weight)
-    keys = f" over {plan.workload.keyspace.count:,} keys" if plan.target.speaks.has_keys else ""
+    keys = ""
+    if plan.target.speaks.has_keys:
+        lifetime = f" that live for {format_duration(ttl_ns)}" if (ttl_ns := plan.workload.ttl_ns) else ""
+        keys = f" over {figures.plural(plan.workload.keyspace.count, 'key', figures.grouped)}{lifetime}"
     if rate_per_s < 0:
         loop = f"at {leader.RATE_SHARE:.0%} of what settling reaches in a closed loop"
     elif rate_per_s:
@@ -272,7 +321,7 @@ def load_in_words(plan: Plan, rate_per_s: float) -> str:
         loop = f"{rate_per_s:,.6g} requests/s, {arrival}"
     else:
         loop = "closed loop"
-    return f"{plan.wire.connections} connections, {mix}{keys}, {loop}"
+    return f"{figures.plural(plan.wire.connections, 'connection', figures.grouped)}, {mix}{keys}, {loop}"
 
 
 def run_of(settings: Config, asked: Asked, started_s: float, **known: str) -> dict[str, Any]:

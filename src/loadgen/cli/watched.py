@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from loadgen import config
@@ -38,8 +38,11 @@ def monitors_of(given: Given, settings: Config) -> tuple[MonitorPlan, ...]:
         wanted.append({"kind": "proc", "pid": given.pid, "every": every})
     if given.metrics is not None:
         wanted.append({"kind": "prometheus", "url": given.metrics, "every": every})
+    own = config.monitors(settings)
     plans = [*_resolved(wanted), *_of_server(given.server, every)]
-    plans += config.monitors(settings)
+    if given.pid is None and not own:
+        plans += _of_listeners(plans, every)
+    plans += own
     names = [plan.name for plan in plans]
     for name in names:
         if names.count(name) > 1:
@@ -58,6 +61,12 @@ def _of_server(address: str | None, every: str) -> tuple[MonitorPlan, ...]:
     raise TargetError(f"{printable(address)} answers neither as redis nor as memcached: is its server running?")
 
 
+def _of_listeners(plans: Iterable[MonitorPlan], every: str) -> tuple[MonitorPlan, ...]:
+    """Return the monitor of the process of a server, where it is one of this host that can be read."""
+    there = [plan.server for plan in plans if plan.server is not None and soaks.listener(plan.server)]
+    return _resolved([{"kind": "proc", "server": str(server.endpoints[0]), "every": every} for server in there])
+
+
 def _resolved(wanted: list[dict[str, object]]) -> tuple[MonitorPlan, ...]:
     return config.monitors(config.load(None, (), {"monitor": Flag("watch", wanted)})) if wanted else ()
 
@@ -69,7 +78,9 @@ def words_of(plans: tuple[MonitorPlan, ...]) -> str:
 
 def _words(plan: MonitorPlan) -> str:
     if plan.pid:
-        return f"process {plan.pid} ({_name(plan.pid)})"
+        return soaks.process_in_words(plan.pid)
+    if plan.kind == "proc" and plan.server is not None:
+        return soaks.listener(plan.server)
     if plan.server is not None:
         server = _speaking(plan.kind, plan.server)
         return ", ".join(filter(None, [identify(server), " ".join(map(str, server.endpoints))]))
@@ -78,13 +89,6 @@ def _words(plan: MonitorPlan) -> str:
 
 def _speaking(kind: str, server: Target) -> Target:
     return replace(server, protocol="memcache" if kind == "memcached" else "resp")
-
-
-def _name(pid: int) -> str:
-    try:
-        return Proc(pid).stat().name
-    except OSError:
-        return "?"
 
 
 def gone_of(pid: int | None) -> Callable[[], str]:

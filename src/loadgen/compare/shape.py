@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
 from loadgen.plan import Plan, Weights
+from loadgen.units import NS_PER_S
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +26,7 @@ class Shape:
     key_size: int | None = None
     key_distribution: str | None = None
     value_size: int | None = None
+    ttl_secs: float | None = None
     weights: Weights | None = None
     prefill: bool | None = None
     backfill_on_miss: bool | None = None
@@ -44,6 +46,7 @@ class Shape:
             key_size=workload.keyspace.length,
             key_distribution=workload.keyspace.distribution,
             value_size=workload.value_bytes,
+            ttl_secs=workload.ttl_ns / NS_PER_S,
             weights=workload.weights,
             prefill=workload.prefill,
             backfill_on_miss=workload.backfill_on_miss,

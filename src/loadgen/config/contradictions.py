@@ -45,6 +45,7 @@ _KEY_LENGTH = ("workload", "keyspace", "length")
 _KEY_PREFIX = ("workload", "keyspace", "prefix")
 _KEY_COUNT = ("workload", "keyspace", "count")
 _VALUE_LENGTH = ("workload", "values", "length")
+_TTL = ("workload", "values", "ttl")
 _HISTORY = ("workload", "history")
 _SEARCH = ("workload", "saturation_search")
 _RATE_LIMIT = ("workload", "rate_limit")
@@ -215,6 +216,17 @@ def _protocol_takes_the_value(config: Config) -> Iterator[Problem]:
         )
 
 
+def _protocol_takes_the_time_to_live(config: Config) -> Iterator[Problem]:
+    ttl_ns, unit_ns = config.workload.values.ttl, PROTOCOLS[config.target.protocol].ttl_unit_ns
+    if ttl_ns % unit_ns:
+        yield Problem(
+            (_TTL, _PROTOCOL),
+            ProblemCode.PROTOCOL_LIMIT,
+            f"must be a multiple of {format_duration(unit_ns)} on {config.target.protocol}, not "
+            f"{format_duration(ttl_ns)}",
+        )
+
+
 def _some_command_has_weight(config: Config) -> Iterator[Problem]:
     commands = config.workload.commands
     if commands.get == commands.set == commands.delete == 0:
@@ -244,6 +256,12 @@ def _history_knows_values(config: Config) -> Iterator[Problem]:
             (_HISTORY, _PROTOCOL),
             ProblemCode.NO_KEYS,
             'is of values under keys, and the protocol "ping" has none; leave it out, or set the protocol to "resp"',
+        )
+    elif config.workload.values.ttl:
+        yield Problem(
+            (_TTL, _HISTORY),
+            ProblemCode.EXPIRES,
+            "lets keys expire, and the laws of a history know no time to live; leave out one of them",
         )
     elif config.workload.values.length < MARK_BYTES:
         yield Problem(
@@ -431,6 +449,7 @@ _RULES: tuple[Callable[[Config], Iterator[Problem]], ...] = (
     _ids_fit_keys,
     _protocol_takes_the_key,
     _protocol_takes_the_value,
+    _protocol_takes_the_time_to_live,
     _some_command_has_weight,
     _ping_has_no_keys,
     _history_knows_values,

@@ -43,6 +43,7 @@ OURS: tuple[Path, ...] = (
     ("workload", "spin"),
     ("workload", "keyspace", "prefix"),
     ("workload", "keyspace", "zipf_exponent"),
+    ("workload", "values", "ttl"),
     ("fault",),
     ("monitor",),
     ("check",),

@@ -85,12 +85,13 @@ cdef class Pool(Watcher):
         length, prefix = keyspace.length, keyspace.prefix.encode()
         target = plan.target
         speaks = target.speaks
+        ttl = plan.workload.ttl_ns // speaks.ttl_unit_ns
         if speaks.wire == "memcache":
-            self.codec = Memcache(length, value_bytes, prefix=prefix, commands=table, run=run)
+            self.codec = Memcache(length, value_bytes, prefix=prefix, commands=table, run=run, ttl_s=ttl)
         else:
             self.codec = Resp(length, value_bytes, version=speaks.version,
                               username=target.username, password=target.password, prefix=prefix, commands=table,
-                              run=run)
+                              run=run, ttl_ms=ttl)
         greetings = speaks.greetings(target.precheck, authenticated=bool(target.password))
         self.turned_away_by = tuple(words.encode() for words in target.turned_away_by)
         self.hello_counts = speaks.begins_with_hello

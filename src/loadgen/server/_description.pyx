@@ -15,6 +15,7 @@ cdef tuple COMMAND_TABLE = (
     ("set", -3, "write denyoom", 1, 1, "string", "Sets the value of a key."),
     ("del", -2, "write", 1, -1, "generic", "Deletes keys."),
     ("ping", -1, "fast", 0, 0, "connection", "Answers PONG, or the message."),
+    ("psetex", 4, "write denyoom", 1, 1, "string", "Sets the value of a key and its time to live in milliseconds."),
     ("unlink", -2, "write fast", 1, -1, "generic", "Deletes keys."),
     ("exists", -2, "readonly fast", 1, -1, "generic", "Counts the keys that exist."),
     ("expire", -3, "write fast", 1, 1, "generic", "Sets a key's time to live in seconds."),

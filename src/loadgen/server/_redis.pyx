@@ -195,6 +195,16 @@ def _set(RedisConnection c, list args):
     return c.answer(previous if b"GET" in options else None)
 
 
+def _psetex(RedisConnection c, list args):
+    cdef Store store = c.service.store
+    cdef int64_t expires_at_ms = _expiry(c, args[2], 1, False, b"psetex")
+    if expires_at_ms == 0:
+        return 0
+    if not store.put(PyBytes_AS_STRING(<bytes>args[1]), len(args[1]), args[3], 0, expires_at_ms):
+        return c.out_of_memory()
+    return c.ok()
+
+
 cdef int64_t _expiry(RedisConnection c, bytes amount, object unit_ms, bint absolute, bytes command) except -1:
     """Return the Unix time in ms that an amount of time units means; reply an error and return 0 for a wrong amount."""
     cdef int64_t value
@@ -476,7 +486,8 @@ def _info(RedisConnection c, list args):
 
 
 _FUNCTIONS = {
-    "get": _get, "set": _set, "del": _del, "unlink": _del, "exists": _exists, "expire": _expire, "pexpire": _expire,
+    "get": _get, "set": _set, "psetex": _psetex, "del": _del, "unlink": _del, "exists": _exists, "expire": _expire,
+    "pexpire": _expire,
     "ttl": _ttl, "pttl": _ttl, "persist": _persist, "ping": _ping, "echo": _echo, "hello": _hello, "auth": _auth,
     "select": _select, "client": _client, "quit": _quit, "reset": _reset, "info": _info, "config": _config,
     "command": _command, "dbsize": _dbsize, "flushall": _flush, "flushdb": _flush, "time": _time,

@@ -11,6 +11,7 @@ from loadgen.judge.expression.dimension import Dimension, Kind
 from loadgen.judge.expression.vocabulary import Known, Over
 from loadgen.soak.bands import Band, chosen
 from loadgen.soak.checkpoints import Schedule
+from loadgen.soak.wear import Wear
 
 LOAD = "load"
 """The name of the load among the monitors: its series are `load.p99` and so on."""
@@ -29,8 +30,7 @@ class Asked:
     """The kind of each monitor, by its name; without the load."""
     bands: tuple[Band, ...] = ()
     checks: tuple[Check, ...] = ()
-    compress: int = 1
-    """How many times all connections are replaced between two checkpoints; 1: they stay."""
+    wear: Wear = field(default_factory=Wear)
 
     def of_load(self, column: str) -> bool:
         return monitor_of(column) == LOAD
@@ -81,7 +81,7 @@ def record(asked: Asked) -> dict[str, Any]:
         "checkpoints": schedule.checkpoints,
         "every_s": schedule.every_s,
         "at_most_s": schedule.at_most_s,
-        "compress": asked.compress,
+        **asked.wear.record(),
         "monitors": [{"name": name, "kind": kind} for name, kind in asked.kinds.items()],
         "series": {column: _of_known(known) for column, known in asked.series.items()},
         "bands": [of_band(band) for band in asked.bands],
@@ -103,7 +103,7 @@ def asked_of(run: Mapping[str, Any]) -> Asked:
         {str(each["name"]): str(each["kind"]) for each in run["monitors"]},
         tuple(map(band_of, run["bands"])),
         tuple(Check(str(each["expr"]), Level(each["level"])) for each in run["checks"]),
-        int(run.get("compress", 1)),
+        Wear.read(run),
     )
 
 

@@ -56,8 +56,6 @@ class Wanted:
 
     closed: bool = False
     """A closed loop, where the plan has no rate."""
-    compress: int = 1
-    """All connections are replaced so many times between two checkpoints; 1: they stay."""
     stop_at_no_go: bool = False
     """A no-go ends the soak, and does not pause it."""
 
@@ -187,8 +185,8 @@ class Soak(Diary):
                     return
                 continue
             length_s = left_s
-            if self.wanted.compress > 1:
-                length_s = min(left_s, self.asked.schedule.checkpoint_s / self.wanted.compress)
+            if self.asked.wear.is_faster:
+                length_s = min(left_s, self.asked.schedule.checkpoint_s / self.asked.wear.times)
             counted = self.put_on(length_s, self.rate_per_s)
             self.signs = together(self.signs, self.before_ns, Signs(counted.signs, counted.host), counted.length_ns)
             self.before += counted.measured
@@ -270,7 +268,7 @@ class Soak(Diary):
     def open_connections(self) -> None:
         """Open the connections that are down, or all anew where they wear faster, between two loads."""
         before = self.greeted
-        self.crew.connections.open(fresh=self.wanted.compress > 1)
+        self.crew.connections.open(fresh=self.asked.wear.is_faster)
         self.opened += self.greeted - before if self.state == "soaking" else 0
 
     @property

@@ -119,7 +119,11 @@ MEMTIER = (
     _memtier("--data-size-range", why=_SIZES, kind=WORD),
     _memtier("--data-size-list", why=_SIZES, kind=WORD),
     _memtier("--data-size-pattern", why=_SIZES, kind=WORD),
-    _memtier("--expiry-range", why="keys that expire are not there yet", kind=WORD),
+    _memtier(
+        "--expiry-range",
+        why="times to live that differ are not there yet; --set workload.values.ttl=60s gives all keys one",
+        kind=WORD,
+    ),
     _memtier("--data-import", why=_STORED, kind=FILE_NAME),
     _memtier("--data-verify", why="values are not verified under load yet; `loadgen smoke` checks SET and GET"),
     _memtier("--verify-only", why="values are not verified under load yet; `loadgen smoke` checks SET and GET"),

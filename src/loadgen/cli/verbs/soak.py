@@ -50,8 +50,8 @@ SYNTAX = Syntax(
                 Option(("--at-most",), "extend the soak up to this while growth cannot be told", TIME_NS),
                 Option(("--closed",), "keep the load a closed loop; without it, and without a rate, the rate is 30 % "
                        "of what settling reaches"),
-                Option(("--compress",), "wear faster: replace all connections N times between two checkpoints "
-                       "(default: 1, not at all)", COUNT, default=1),
+                Option(("--compress",), "wear faster: replace all connections N times between two checkpoints, and "
+                       "divide the keys' time to live by N (default: 1, not at all)", COUNT, default=1),
                 Option(("--run-folder",), "folder for everything as it happens (default: soak-DATE-TIME)", FOLDER),
                 Option(("--against",), "judge what this soak grows beyond another, by its run folder, under the same "
                        "load: a leak-free version, or an earlier one", FOLDER),
@@ -85,7 +85,7 @@ def run(given: Given) -> ExitCode:
     if given.replay is not None:
         return replay(given)
     if not given.compress:
-        raise UsageError("--compress is how many times faster connections wear, from 1.")
+        raise UsageError("--compress is how many times faster connections and keys wear, from 1.")
     if given.on_no_go == "stop" and given.go is None:
         raise UsageError("--on-no-go says what the signal of --go leads to: name its URL by --go.")
     asked_for = soaks.soaked(given)
@@ -102,6 +102,8 @@ def run(given: Given) -> ExitCode:
         under = UnderLoad(plan.target, (lambda: server.pid) if server is not None else None)
         board = stack.enter_context(boards.opened(asked_for.monitors, under))
         soaks.first_look(board)
+        if asked_for.listener:
+            output.remark(f"loadgen: proc reads {asked_for.listener}, which listens at {plan.target.endpoints[0]}")
         asked = soaks.asked_of(given, asked_for, board.series)
         go = stack.enter_context(Go(given.go or "", soaks.served_at(given.serve_go)))
         if go.url:
@@ -123,7 +125,7 @@ def run(given: Given) -> ExitCode:
         soak = Soak(
             plan,
             asked,
-            Wanted(given.closed, given.compress, given.on_no_go == "stop"),
+            Wanted(given.closed, given.on_no_go == "stop"),
             emitted.emit,
             board=board,
             open_folder=open_folder,

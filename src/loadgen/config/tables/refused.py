@@ -49,6 +49,7 @@ class ProblemCode(StrEnum):
     PROTOCOL_LIMIT = "protocol-limit"
     NOTHING_TO_SEND = "nothing-to-send"
     NO_KEYS = "no-keys"
+    EXPIRES = "expires"
     START_ABOVE_MAX = "start-above-max"
     TWO_RATES = "two-rates"
     TOO_LONG = "too-long"

@@ -4,8 +4,8 @@ Bounds of a single key are here, rules between keys in `contradictions`. The voc
 and of cachecannon, whose files load unchanged, plus keys of our own: `general.seed`, `general.interval`,
 `general.requests`, `target.username`, `target.password`, `target.password_env`, `target.password_file`,
 `target.precheck`, `target.server`, `connection.refill`, `workload.arrival`, `workload.phase`, `workload.spin`,
-`workload.keyspace.prefix`, `workload.keyspace.zipf_exponent`, `fault`, `monitor`, `check`, `slo`, `verdict`, `smoke`,
-`compare` and `gate`. `foreign.OURS` lists them.
+`workload.keyspace.prefix`, `workload.keyspace.zipf_exponent`, `workload.values.ttl`, `fault`, `monitor`, `check`,
+`slo`, `verdict`, `smoke`, `compare` and `gate`. `foreign.OURS` lists them.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ from loadgen.config.tables.values import (
     Duration,
     Inert,
     KeyPrefix,
+    Lifetime,
     Number,
     PositiveDuration,
     Protocol,
@@ -334,6 +335,11 @@ class Values(Table):
             'Size of a value in bytes, as a number or as "64KB" or "64KiB". '
             "At most 512 MiB on RESP; a server's own limit may be lower."
         ),
+    )
+    ttl: Lifetime = duration_key(
+        "0s",
+        "Time to live that each write gives to its key, by PSETEX on RESP, in whole milliseconds, or whole seconds on "
+        "memcache; at most 30 days; 0: for ever.",
     )
 
 

@@ -21,10 +21,13 @@ from loadgen.config.tables.cpu_list import parse_cpu_list
 from loadgen.config.tables.endpoint import parse_endpoint
 from loadgen.config.tables.refused import ProblemCode, Refused
 from loadgen.config.tables.share import PERCENT, PERCENT_BELOW_100, format_tolerance, parse_share, parse_tolerance
-from loadgen.units import COUNT, RATE, format_duration, parse_count, parse_duration, parse_rate, parse_size
+from loadgen.units import COUNT, NS_PER_S, RATE, format_duration, parse_count, parse_duration, parse_rate, parse_size
 
 MAX_RATE_PER_S = 1e9
 """One request each nanosecond, the resolution of the clock."""
+
+LONGEST_TTL_NS = 30 * 24 * 3600 * NS_PER_S
+"""memcached's protocol.txt: a larger number of seconds is a Unix time."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,15 @@ Duration = Annotated[
     WithJsonSchema(_DURATION_SCHEMA),
 ]
 """Nanoseconds; written as `"10s"`, and a number without a unit is seconds."""
+
+
+def _of_a_key(ns: int) -> int:
+    if ns > LONGEST_TTL_NS:
+        raise Refused(ProblemCode.TOO_LARGE, "must be at most 30 days: memcache takes a longer time for a date")
+    return ns
+
+
+Lifetime = Annotated[Duration, AfterValidator(_of_a_key)]
 
 PositiveDuration = Annotated[Duration, AfterValidator(_positive)]
 

@@ -65,6 +65,7 @@ def resolve(config: Config, cpus: tuple[int, ...] = ()) -> Plan:
             ),
             weights=_lowest_terms(workload.commands),
             value_bytes=workload.values.length,
+            ttl_ns=workload.values.ttl,
             prefill=workload.prefill,
             prefill_timeout_ns=workload.prefill_timeout,
             backfill_on_miss=workload.backfill_on_miss,

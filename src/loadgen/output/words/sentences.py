@@ -122,6 +122,12 @@ def extras(plan: Plan) -> list[str]:
     return ["prefill"] * plan.workload.prefill + ["backfill on miss"] * plan.workload.backfill_on_miss
 
 
+def lifetime(plan: Plan, spell: Spell = str) -> str:
+    """Return how long keys live that are written: "keys live for 10 s"; empty for those that live for ever."""
+    ttl_ns = plan.workload.ttl_ns
+    return f"keys live for {figures.spaced(format_duration(ttl_ns), spell)}" if ttl_ns else ""
+
+
 def history(kept: HistoryKept | None, spell: Spell = str) -> str:
     """Return what a history has, and the command that judges it; empty without one."""
     if kept is None:

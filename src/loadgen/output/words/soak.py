@@ -78,15 +78,20 @@ def header(began: SoakBegan) -> list[str]:
         f"Checkpoints: {count}, at {each}",
         f"Load: {printable(began.load, _LONGEST)}",
         *[f"Run folder: {printable(began.folder, _LONGEST)}"] * bool(began.folder),
-        *([compressed(began.asked)] if began.asked.compress > 1 else []),
+        *([compressed(began.asked)] if began.asked.wear.is_faster else []),
     ]
 
 
 def compressed(asked: Asked) -> str:
     """Return what --compress does, and what it does not."""
+    wear = asked.wear
+    if wear.ttl_ns:
+        keys = f"keys live for {format_duration(wear.ttl_ns)}, not {format_duration(wear.by_itself_ns)}"
+    else:
+        keys = "keys have no time to live that could be compressed"
     return (
-        f"Compressed: all connections are replaced {asked.compress} times between two checkpoints. What depends on "
-        "time itself is not compressed: timers, log rotation, certificates, fragmentation at rest"
+        f"Compressed: all connections are replaced {wear.times} times between two checkpoints, and {keys}. What "
+        "depends on time itself is not compressed: timers, log rotation, certificates, fragmentation at rest"
     )
 
 
@@ -250,7 +255,7 @@ def notes(ended: SoakEnded) -> list[str]:
     return [
         *(printable(reason.words, _LONGEST) for reason in ended.notes),
         *["growth of memory is that of what is not the dataset"] * less,
-        *[compressed(ended.asked)] * (ended.asked.compress > 1),
+        *[compressed(ended.asked)] * (ended.asked.wear.is_faster),
     ]
 
 

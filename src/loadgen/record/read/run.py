@@ -102,6 +102,7 @@ def plan(record: Fields) -> Plan:
             ),
             weights=Weights(weights.count("get"), weights.count("set"), weights.count("delete")),
             value_bytes=record.count("value_size"),
+            ttl_ns=record.ns("ttl_secs") if record.may("ttl_secs") else 0,
             prefill=bool(record.get("prefill", False)),
             backfill_on_miss=bool(record.get("backfill_on_miss", False)),
         ),

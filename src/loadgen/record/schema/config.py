@@ -54,6 +54,7 @@ CONFIG = record(
     field("zipf_exponent", NUMBER, "of `zipf`, how skewed it is; only there", optional=True),
     field("key_prefix", TEXT, "what every key begins with; only where there is one", optional=True),
     field("value_size", LOAD["value_size"], "bytes per value"),
+    field("ttl_secs", LOAD["ttl_secs"], "time to live of each key that is written; 0: for ever"),
     field("weights", LOAD["weights"], "the command mix as weights: `get`, `set`, `delete`; only their ratios matter"),
     field("prefill", LOAD["prefill"], "whether every key is written first"),
     field("backfill_on_miss", LOAD["backfill_on_miss"], "whether a GET that misses is followed by a SET of its key"),

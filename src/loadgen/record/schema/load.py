@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadgen.record.schema.shape import COUNT, TEXT, TRUTH, Schema, object_of
+from loadgen.record.schema.shape import COUNT, NUMBER, TEXT, TRUTH, Schema, object_of
 
 LOAD: Schema = {
     "threads": COUNT,
@@ -14,6 +14,7 @@ LOAD: Schema = {
     "key_size": COUNT,
     "key_distribution": TEXT,
     "value_size": COUNT,
+    "ttl_secs": NUMBER,
     "weights": object_of({"get": COUNT, "set": COUNT, "delete": COUNT}),
     "prefill": TRUTH,
     "backfill_on_miss": TRUTH,

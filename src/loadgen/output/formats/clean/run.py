@@ -99,7 +99,8 @@ class Run:
     def _configured(self, event: Configured, target: str) -> list[str]:
         plan = event.plan
         keyspace = sentences.keyspace(plan, figures.grouped)
-        values = figures.plural(plan.workload.value_bytes, "byte", figures.grouped)
+        size = figures.plural(plan.workload.value_bytes, "byte", figures.grouped)
+        values = ", ".join(filter(None, [size, sentences.lifetime(plan, figures.grouped)]))
         server = printable(event.server)
         picked = f"distribution {plan.wire.request_distribution}" if plan.load.open_loop else sentences.refill(plan)
         pipeline = f"pipeline depth {plan.wire.pipeline_depth}"

@@ -89,6 +89,7 @@ def _load(event: Configured) -> list[str]:
     stored = [
         f"keyspace: {sentences.keyspace(plan)}",
         f"value_size: {figures.plural(plan.workload.value_bytes, 'byte')}",
+        *([f"ttl: {sentences.lifetime(plan)}"] if plan.workload.ttl_ns else []),
     ]
     extras = sentences.extras(plan)
     return [
