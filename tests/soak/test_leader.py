@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -51,10 +51,11 @@ class Board:
     """One process, whose files are as many as a test says."""
 
     fds: Callable[[float], float] = lambda t_s: 22
+    pid: Callable[[float], int] = lambda t_s: 1
     t_s: float = 0.0
 
     def news(self) -> list[Reading]:
-        return [Reading("proc", 0, 0.0, {"fds": self.fds(self.t_s)}, "pid 1")]
+        return [Reading("proc", 0, 0.0, {"fds": self.fds(self.t_s)}, f"pid {self.pid(self.t_s)}")]
 
     def evidence(self, monitor: str) -> Mapping[str, str]:
         return {}
@@ -90,6 +91,9 @@ class Crew:
     def open(self, *, fresh: bool) -> None:
         self.opened += CONNECTIONS if fresh else 0
 
+    def pause(self, seconds: float) -> None:
+        """Nothing passes while the load is paused."""
+
     def merged(self, phase: Phase) -> Snapshot:
         assert phase == Phase.PRECHECK
         return Snapshot(connections=ConnectionCounts(opened=self.opened))
@@ -112,6 +116,22 @@ class Crew:
         ended_early = self.stop.is_set or bool(self.failure)
         signs = (WorkerSigns(index=0, wall_ns=round(done_s * NS_PER_S)),)
         return Counted({Phase.MEASURE: requests(done_s)}, round(done_s * NS_PER_S), signs, ended_early=ended_early)
+
+
+@dataclass
+class Signal:
+    """Says no-go when it is asked the given times, and remembers what it was told."""
+
+    no_go: range
+    asked: int = 0
+    told: list[tuple[str, tuple[str, ...]]] = field(default_factory=list)
+
+    def may_go(self) -> tuple[bool, str]:
+        self.asked += 1
+        return self.asked not in self.no_go, "the disk is full" if self.asked in self.no_go else ""
+
+    def tell(self, state: str, wrong: Sequence[str], facts: Mapping[str, Any] | None = None) -> None:
+        self.told.append((state, tuple(wrong)))
 
 
 @dataclass
@@ -138,10 +158,11 @@ def led(
     wanted: Wanted = CLOSED,
     at: dict[float, Callable[[Crew], object]] | None = None,
     board: Board | None = None,
+    go: Signal | None = None,
 ) -> Led:
     events: list[Event] = []
     board, stop = board or Board(), Stop()
-    told: dict[str, Any] = {"board": board, "judging": Judging(), "stop": stop}
+    told: dict[str, Any] = {"board": board, "judging": Judging(), "stop": stop, "go": go}
     soak = Soak(
         plan(1),
         of,
@@ -278,3 +299,46 @@ def test_signs_of_several_loads_are_judged_together() -> None:
     assert both.workers == (WorkerSigns(index=0, wall_ns=200, cpu_ns=100),)
     assert both.host.steal_share == pytest.approx(0.01)
     assert together(Signs(), 0, signs(1, None), 100).host.steal_share is None
+
+
+def test_a_no_go_pauses_the_soak_whose_clock_stands_still(tmp_path: Path) -> None:
+    """The signal is asked after each second of the soak."""
+    paused = led(tmp_path / "run", of(200, 50), go=Signal(range(121, 125)))
+    assert paused.crew.lengths_s == [4, 121, 79]
+    assert paused.times_s == [float(second) for second in range(1, 201)]
+    assert paused.ended.end.how is How.COMPLETE
+    assert paused.row("full duration") == (True, "200s of 200s")
+    assert paused.row("requests rise")[0]
+    assert [at.t_s for at in paused.ended.found.checkpoints] == [50, 100, 150, 200]
+    kinds = [event["type"] for event in folder.read(paused.path).events]
+    assert kinds.index("pause") + 1 == kinds.index("resume")
+    assert paused.ended.found.paused_s > 0
+    assert paused.ended.exit_code is ExitCode.YES
+    assert Replay(folder.read(paused.path)).ended("1").verdict == paused.ended.verdict
+
+
+def test_a_no_go_ends_the_soak_where_that_is_asked_for(tmp_path: Path) -> None:
+    stopped = led(tmp_path / "run", of(200, 50), Wanted(closed=True, stop_at_no_go=True), go=Signal(range(121, 10_000)))
+    assert stopped.crew.lengths_s == [4, 121]
+    assert (stopped.ended.end.how, stopped.ended.end.t_s) == (How.STOPPED, 121)
+    assert stopped.row("full duration") == (None, "121s of 200s: no-go: the disk is full")
+    assert len(stopped.ended.found.checkpoints) == 2
+    assert stopped.ended.exit_code is ExitCode.CANNOT_TELL
+
+
+def test_a_restart_fails_the_soak_is_a_no_go_to_others_and_cuts_the_series(tmp_path: Path) -> None:
+    """A process that leaks 120 files a minute until it is restarted has a red growth before, and none after."""
+    signal = Signal(range(0))
+
+    def fds(t_s: float) -> float:
+        return 22 if t_s >= 124 else 22 + 2 * t_s
+
+    board = Board(fds, pid=lambda t_s: 1 + (t_s >= 124))
+    restarted = led(tmp_path / "run", of(400, 100), board=board, go=signal)
+    assert restarted.ended.end.how is How.COMPLETE
+    passed, said = restarted.row("no restarts")
+    assert (passed, said) == (False, "1, the first at 119s of proc: pid 1, then pid 2")
+    assert restarted.ended.exit_code is ExitCode.NO
+    [graded] = [each for each in restarted.ended.verdict.graded if each.column == "proc.fds"]
+    assert graded.grown.segments == 2
+    assert any("proc was restarted: pid 1, then pid 2" in wrong for _, wrong in signal.told)
