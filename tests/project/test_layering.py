@@ -280,6 +280,7 @@ verify.world.seal ← verify.tape
 verify.world.meta_memcached ←
 verify.world._accounts ← _request engine._connection engine._engine engine._lane engine._pipeline engine._pool
     engine._recorder engine._sink verify.world._ground verify.world._world
+verify.world._backoff ← engine._connection engine._engine engine._pool verify.world._ground verify.world._world
 verify.world._calls ← client._breaker client._connection client._core client._node client._pool client._request
     verify.world._network verify.world._world
 verify.world._proxy ← engine._reactor faults.proxy._pump verify.world._ground verify.world._network
@@ -288,8 +289,8 @@ verify.world.proxy ← units plan faults.proxy.api faults.proxy.chain verify.wor
 verify.world.toxics ←
 verify.world.servers ← units plan protocol server._connection server._faults server._memcache server._redis
     server._store verify.world._ground verify.world._network verify.world._streams
-verify.world.engine_load ← units phase plan engine._engine engine._history verify.world._accounts verify.world._ground
-    verify.world._network
+verify.world.engine_load ← units phase plan engine._engine engine._history verify.world._accounts verify.world._backoff
+    verify.world._ground verify.world._network
 verify.durability.survival ← algebra
 verify.case ← verify.durability.survival verify.tape
 verify.shrink ← verify.tape
@@ -332,10 +333,10 @@ verify.fuzz ← errors verify.fuzz.piece verify.fuzz.form verify.fuzz.forms
 verify.fuzz.servers ← protocol errors escape events plan server_plan target.talk target verify.reply verify.subject
     verify.fuzz.payload verify.fuzz
 verify.mutants._grounds ← verify.world._ground
-verify.mutants ← protocol errors escape server._memcache server._redis client.assembly client.batch client.breaker
-    client.errors client.reply client.selection client._actions client._breaker client._connection client._core
-    client._node client._pool client._request client._text verify.tape verify.case verify.shrink verify.step
-    verify.world verify.world._resident verify.world._streams verify.world.disk verify.world.engine_load
+verify.mutants ← plan protocol errors escape engine._engine server._memcache server._redis client.assembly client.batch
+    client.breaker client.errors client.reply client.selection client._actions client._breaker client._connection
+    client._core client._node client._pool client._request client._text verify.tape verify.case verify.shrink
+    verify.step verify.world verify.world._resident verify.world._streams verify.world.disk verify.world.engine_load
     verify.world.redis verify.world.servers verify.mutants._grounds faults.proxy.chain
 verify.kinds ← units protocol errors escape events server._faults server_plan config faults.fault faults.kinds
     faults.layer faults.needs faults.surroundings target verify.durability verify.durability.survival verify.tape
@@ -542,7 +543,8 @@ WITHOUT_CLOCK = {row for row in MAY_IMPORT if row.startswith(("_", "engine._")) 
 }
 # They are told time and bytes, so that a simulated world can run them.
 SANS_IO = {row for row in MAY_IMPORT if row.startswith("client.")} - {"client._shell"}
-SANS_IO |= {"verify.world.servers", "verify.world.engine_load", "verify.world._accounts", "verify.world._calls"}
+SANS_IO |= {"verify.world.servers", "verify.world.engine_load"}
+SANS_IO |= {f"verify.world.{name}" for name in ("_accounts", "_backoff", "_calls")}
 SANS_IO |= {f"verify.world.{name}" for name in ("_order", "_world", "_network", "_ground")}
 SANS_IO |= {f"verify.world.{name}" for name in ("_proxy", "proxy", "toxics")}
 SANS_IO |= {"verify._tape", "verify.tape", "verify.case", "verify.shrink", "verify.replay", "verify.campaign"}

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -26,8 +27,10 @@ from loadgen.verify.kinds.simulated.engine_faults import Scene
 from loadgen.verify.kinds.simulated.engine_operations import ENGINE_KINDS, EngineKind, EngineOperations
 from loadgen.verify.kinds.simulated.planted import Planted
 from loadgen.verify.kinds.simulated.twice import INVARIANT, Twice
+from loadgen.verify.mutants.registry import MUTANTS
 from loadgen.verify.tape import Tape
 from loadgen.verify.world._accounts import Accounts
+from loadgen.verify.world._network import REFUSING
 from loadgen.verify.world._world import BrokenInvariant
 from loadgen.verify.world.engine_load import EngineLoad, Unfinished
 from loadgen.verify.world.servers import BuiltinServer
@@ -85,6 +88,29 @@ def test_accounts_that_do_not_hold_are_found() -> None:
     pair.far_streams.ground.soon(lambda: None)
     with pytest.raises(BrokenInvariant, match="connections that are ready"):
         pair.run(2 * S)
+
+
+def refused(longest_backoff_ns: int) -> EngineLoad:
+    """Return a load of two connections to a server that refuses them for ten seconds."""
+    pair = Pair().links(latency_ns=MS)
+    plan = plan_on(BuiltinServer(pair.far, PORT + 1, Format.RESP))
+    pair.network.set_listener(pair.far, PORT + 1, REFUSING)
+    load = EngineLoad(pair.near, replace(plan, wire=replace(plan.wire, longest_backoff_ns=longest_backoff_ns)))
+    load.connect(S)
+    with pytest.raises(Unfinished):
+        load.load(10 * S)
+    return load
+
+
+def test_a_connection_that_fails_again_and_again_is_opened_after_ever_longer_waits() -> None:
+    """The first wait is 50 to 100 ms, and each is twice the one before, up to the longest."""
+    assert 2 * 5 <= refused(5 * S).backoff.judged <= 2 * 8
+    assert 2 * 50 <= refused(100 * MS).backoff.judged <= 2 * 200
+
+
+def test_a_connection_that_is_opened_before_its_wait_is_over_is_found() -> None:
+    with MUTANTS["reconnect herd"].planted(), pytest.raises(BrokenInvariant, match="waits before it is opened again"):
+        refused(5 * S)
 
 
 def outcomes(kind: EngineKind, seeds: int, *, faults: bool = True) -> list[Outcome]:
@@ -168,7 +194,7 @@ def test_a_server_that_is_started_again_has_the_same_planted() -> None:
 
 
 NEVER = {"a connection is turned away", "a connection is refused"}
-RARE = {"a write finds no room"}
+RARE = {"a write finds no room", "a toxic is removed while chunks wait in it"}
 """By too few of so few seeds."""
 
 

@@ -112,6 +112,25 @@ def test_all_that_a_removed_latency_held_goes_at_once_however_much_it_is() -> No
     assert far.received == b"x" * 200
 
 
+def test_a_toxic_is_removed_as_soon_as_chunks_of_one_connection_wait() -> None:
+    world = Proxied()
+    near, far = world.connected()
+    other, _ = world.connected()
+    name = world.upstream("latency", latency=60_000)
+    removals: list[int] = []
+    world.proxy.remove_when_held(name, 3, lambda: removals.append(world.world.now_ns))
+    world.proxy.remove_when_held(name, 3, lambda: removals.append(-1))
+    now_ns = world.world.now_ns
+    other.transport.write(b"x")
+    for number in range(4):
+        world.world.at(now_ns + 30 * MS * number, lambda: near.transport.write(b"y"))
+    world.run(now_ns + 70 * MS)
+    assert removals == [now_ns + 61 * MS]
+    assert world.proxy.toxics == []
+    world.settle()
+    assert pieces(far, now_ns) == [(62, b"y"), (62, b"y"), (62, b"y"), (92, b"y")]
+
+
 def test_bandwidth_holds_the_sender_up_and_is_not_exceeded() -> None:
     world = Proxied(buffer_bytes=1 << 12)
     near, far = world.connected()

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from functools import partial
 
 from loadgen.verify.scenario.memcached import Memcached
-from loadgen.verify.scenario.proxy import Proxy
+from loadgen.verify.scenario.proxy import Proxy, processes_of
 from loadgen.verify.scenario.redis import Redis
 from loadgen.verify.scenario.settings import (
     CUT,
@@ -31,7 +31,7 @@ from loadgen.verify.scenario.settings import (
 from loadgen.verify.tape import FAULT, Tape
 from loadgen.verify.world.host import Host
 from loadgen.verify.world.net import SCENARIO, Net
-from loadgen.verify.world.toxics import NUMBERS, STRENGTHS, Dose
+from loadgen.verify.world.toxics import HELD, NUMBERS, STRENGTHS, Dose
 
 NS_PER_S = 1_000_000_000
 _NS_PER_US = 1_000
@@ -242,6 +242,10 @@ class Faults:
             return lambda: call() if proxy.runs and name in proxy.toxics else None
 
         proxy.add(dose.kind, name=name, stream=dose.stream, toxicity=dose.toxicity, **dose.attributes)
+        if dose.ends_full:
+            processes_of(proxy)[-1].remove_when_held(
+                name, HELD, lambda: self._note(f"the toxic {name} of {proxy.host} is removed: {HELD} chunks wait in it")
+            )
         if changes is not None:
             toxicity, attributes = changes
             self._later(length_ns // 2, there(lambda: proxy.change(name, toxicity=toxicity, **attributes)))

@@ -42,7 +42,9 @@ cdef class Witness(HostTransport):
     cdef dict bounds          # by direction
     cdef readonly int64_t delayed   # reads that were held to a latency
     cdef readonly int64_t limited   # writes that were held to a rate
+    cdef list awaited         # (direction, chunks, call): see `call_when_held`
 
+    cdef int call_awaited(self, Way way) except -1
     cdef int see_read(self, int stream, const char *bytes, Py_ssize_t n) except -1
     cdef int see_written(self, int stream, const char *bytes, Py_ssize_t n) except -1
     cdef int add_ways(self, int client, int upstream) except -1

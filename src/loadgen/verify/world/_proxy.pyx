@@ -43,6 +43,7 @@ cdef class Witness(HostTransport):
     def __cinit__(self, Ground ground not None):
         self.sources = {}
         self.targets = {}
+        self.awaited = []
         self.bounds = {"upstream": Bound(), "downstream": Bound()}
 
     def hold(self, str direction, int64_t delay_ns, bytes_per_s):
@@ -64,6 +65,19 @@ cdef class Witness(HostTransport):
                     way.base += len(way.held)
                     way.bound = bound
         self.bounds[direction] = bound
+
+    def call_when_held(self, str direction, int chunks, call):
+        """Make a call, once, when so many chunks of one connection wait in the proxy on their way in a direction.
+
+        The call is an event of its own, not a part of the proxy's turn.
+        """
+        self.awaited.append((direction, chunks, call))
+
+    cdef int call_awaited(self, Way way) except -1:
+        for each in [each for each in self.awaited if each[0] == way.direction and each[1] <= len(way.marks)]:
+            self.awaited.remove(each)
+            self.ground.world.at(self.ground.world.now_ns, each[2])
+        return 0
 
     cdef int add_ways(self, int client, int upstream) except -1:
         self.sources[client] = self.targets[upstream] = Way("upstream")
@@ -110,6 +124,8 @@ cdef class Witness(HostTransport):
         way.held += bytes[:n]
         way.read += n
         way.marks.append((way.read, now_ns, bound))
+        if self.awaited:
+            self.call_awaited(way)
         return 0
 
     cdef int see_written(self, int stream, const char *bytes, Py_ssize_t n) except -1:

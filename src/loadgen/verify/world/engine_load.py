@@ -14,6 +14,7 @@ from loadgen.phase import COUNTED, Phase
 from loadgen.plan import Plan
 from loadgen.units import NS_PER_S
 from loadgen.verify.world._accounts import Accounts
+from loadgen.verify.world._backoff import Backoff
 from loadgen.verify.world._ground import Ground
 from loadgen.verify.world._network import Host
 
@@ -63,7 +64,8 @@ class Ran:
 class EngineLoad:
     """An engine on a host. Each step returns when the engine has ended it, and raises Unfinished after its time.
 
-    Raises BrokenInvariant too, as the engine's accounts are held after every event.
+    Raises BrokenInvariant too, as the engine's accounts and its waits between attempts to connect are held after every
+    event.
     """
 
     def __init__(self, host: Host, plan: Plan, history: History | None = None) -> None:
@@ -80,7 +82,9 @@ class EngineLoad:
         # Not a method: the engine must not refer to who refers to it, as a campaign makes thousands.
         self.engine = Engine(plan, 0, heard, self._ground, self._ground.net, history)
         self.accounts = Accounts(self.engine, self._ground)
+        self.backoff = Backoff(self.engine, self._ground, plan.wire.longest_backoff_ns)
         self._world.hold(self.accounts)
+        self._world.hold(self.backoff)
 
     @property
     def now_ns(self) -> int:

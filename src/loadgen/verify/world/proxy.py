@@ -146,6 +146,20 @@ class WorldProxy:
         self._hold(toxic.direction, [each for each in self._chain(toxic.direction) if each is not toxic])
         self._proxy.remove(toxic)
 
+    def remove_when_held(self, name: str, chunks: int, call: Callable[[], object]) -> None:
+        """Remove a toxic, and then make a call, when so many chunks of one connection wait in its direction.
+
+        Nothing happens where the toxic is gone by then. Raises ValueError.
+        """
+        toxic = self._named(name)
+
+        def remove() -> None:
+            if self._proxy.toxic(name) is toxic:
+                self.remove(name)
+                call()
+
+        self.witness.call_when_held(toxic.direction, chunks, remove)
+
     def effects(self) -> dict[str, int]:
         """Return how often toxics took effect, by their types."""
         found: dict[str, int] = {}

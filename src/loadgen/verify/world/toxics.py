@@ -1,6 +1,7 @@
 """Toxics as a number draws them: their strength, their stream, their share of connections, and a change on the way.
 
-0 is the simplest: the first strength, on what the server sends, on every connection, without a change.
+0 is the simplest: the first strength, on what the server sends, on every connection, without a change. A toxic in which
+chunks wait may be removed at such a moment.
 """
 
 from __future__ import annotations
@@ -35,6 +36,11 @@ STRENGTHS: Mapping[str, tuple[Attributes, ...]] = {
 NUMBERS = 64
 """The number of doses of one type."""
 
+HOLDING = frozenset({"latency", "bandwidth", "slicer"})
+"""The types in which chunks wait."""
+HELD = 3
+"""The chunks of one connection that wait when a toxic ends early: one on which it works, and two behind that."""
+
 
 @dataclass(frozen=True, slots=True)
 class Dose:
@@ -64,14 +70,20 @@ class Dose:
     @property
     def changes(self) -> tuple[float | None, Attributes] | None:
         """The toxicity, None for the same, and the attributes that change halfway; None for no change."""
-        what = self.number >> 4
+        what = self.number >> 4 & (1 if self.ends_full else 3)
         if not what:
             return None
         attributes = STRENGTHS[self.kind][(self.strength + 1) % 4] if what & 1 else {}
         toxicity = 1.5 - self.toxicity if what & 2 and self.kind != "timeout" else None
         return toxicity, attributes
 
+    @property
+    def ends_full(self) -> bool:
+        """True when the toxic is removed as soon as HELD chunks wait, if not before."""
+        return self.kind in HOLDING and bool(self.number >> 5)
+
     def __str__(self) -> str:
         attributes = ", ".join(f"{name} {value}" for name, value in self.attributes.items())
         share = "" if self.toxicity == 1.0 else f", on {self.toxicity:.0%} of connections"
-        return f"{self.kind} on its {self.stream} stream, {attributes}{share}{', changed' * bool(self.changes)}"
+        how = f"{', changed' * bool(self.changes)}{f', until {HELD} chunks wait' * self.ends_full}"
+        return f"{self.kind} on its {self.stream} stream, {attributes}{share}{how}"

@@ -13,7 +13,7 @@ from loadgen.verify.tape import FAULT, Tape
 from loadgen.verify.world._network import REFUSING, UNANSWERING, Host, Network
 from loadgen.verify.world.proxy import WorldProxy
 from loadgen.verify.world.servers import BuiltinServer
-from loadgen.verify.world.toxics import STRENGTHS, Dose
+from loadgen.verify.world.toxics import HELD, STRENGTHS, Dose
 
 MOST = 16
 CROWDED = "server has its most connections"
@@ -79,6 +79,8 @@ class Scene:
         """How many toxics there are to be."""
         self.changed_under_load = self.removed_under_load = 0
         """How often a toxic was changed and removed while its proxy had connections."""
+        self.removed_full = 0
+        """How often a toxic was removed while chunks waited in it, because they did."""
         self.counts = dict.fromkeys(words, 0)
         """How often each fault had its effect."""
 
@@ -280,7 +282,7 @@ def _stop_proxy(scene: Scene, fault: Fault) -> None:
 
 
 def _toxic(scene: Scene, fault: Fault) -> None:
-    """Add a toxic to a proxy, change it halfway, and remove it."""
+    """Add a toxic to a proxy, change it halfway, and remove it, at its time or when chunks wait in it."""
     proxy, dose = scene.proxies.get(fault.server), fault.dose
     if proxy is None or dose is None:
         return
@@ -290,15 +292,22 @@ def _toxic(scene: Scene, fault: Fault) -> None:
 
     def begin() -> None:
         proxy.add(dose.kind, name=name, stream=dose.stream, toxicity=dose.toxicity, attributes=dose.attributes)
+        if dose.ends_full:
+            proxy.remove_when_held(name, HELD, ended_full)
+
+    def ended_full() -> None:
+        scene.removed_full += 1
 
     def change() -> None:
-        scene.changed_under_load += proxy.has_connections
         assert changes is not None
-        proxy.change(name, *changes)
+        if name in proxy.toxics:
+            scene.changed_under_load += proxy.has_connections
+            proxy.change(name, *changes)
 
     def end() -> None:
-        scene.removed_under_load += proxy.has_connections
-        proxy.remove(name)
+        if name in proxy.toxics:
+            scene.removed_under_load += proxy.has_connections
+            proxy.remove(name)
 
     scene.at(fault.from_ns, fault, begin)
     if changes is not None:

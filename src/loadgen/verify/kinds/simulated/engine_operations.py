@@ -435,6 +435,7 @@ class _Run:
             "bytes are held to a toxic's rate": sum(proxy.witness.limited for proxy in proxies),
             "a toxic is changed under load": self.scene.changed_under_load,
             "a toxic is removed under load": self.scene.removed_under_load,
+            "a toxic is removed while chunks wait in it": self.scene.removed_full,
             **{f"a toxic takes effect: {kind}": sum(each.get(kind, 0) for each in effects) for kind in STRENGTHS},
         }
 
