@@ -216,8 +216,9 @@ soak.observed_signal ← web soak.signal
 soak.go ← errors escape soak.observed_signal soak.served_signal soak.signal
 soak.diary ← units errors reason events monitors monitors.reading soak.asked soak.capture soak.checkpoints soak.ended
     soak.folder soak.found soak.go soak.journal soak.written
-soak.leader ← units phase errors reason signs usage snapshot plan events judge.judging judge.verdict runner worker
-    monitors soak.asked soak.diary soak.ended soak.folder soak.found soak.go soak.journal soak.totals
+soak.side ← units phase signs usage snapshot plan reason events judge.judging runner worker monitors soak.asked
+    soak.diary soak.ended soak.folder soak.found soak.go soak.journal soak.totals
+soak.leader ← units phase errors reason plan events judge.verdict runner soak.asked soak.ended soak.found soak.side
 soak.watching ← runner soak.diary soak.ended soak.found
 trial.plan ← monitors.plan
     plan judge.check faults.fault
@@ -482,7 +483,7 @@ cli ← monitors.plan
     trial.adapters trial.scenario trial.drawn verify.kinds verify.case verify.artifact verify.replay verify.ended
     verify.campaign verify.compatibility verify.spec verify.subject verify.tape signs verify.stress.shape record
     verify.full judge.check judge.expression monitors.plan protocol soak.asked soak.bands soak.checkpoints
-    soak.leader soak.metrics soak.totals soak.wear output.words
+    soak.leader soak.metrics soak.totals soak.wear output.words soak.ended soak.journal soak.replay soak.side target
     output.formats monitors judge.expression soak.folder
 cli.verbs ← units protocol errors escape severity server_plan server.builtin compare.answers history smoke.ended
     selftest.reach selftest.bench faults.proxy.chain faults.proxy.api faults.proxy host target runner compare

@@ -30,8 +30,9 @@ from loadgen.soak import folder
 from loadgen.soak.asked import Asked, record
 from loadgen.soak.ended import SoakEnded
 from loadgen.soak.found import How
-from loadgen.soak.leader import Soak, Wanted, together
+from loadgen.soak.leader import RATE_SHARE, Soak, Wanted
 from loadgen.soak.replay import Replay
+from loadgen.soak.side import Peer, together
 from loadgen.soak.wear import Wear
 from loadgen.units import NS_PER_S
 
@@ -43,7 +44,7 @@ HERE = {"load.requests", "load.errors", "load.throughput", "load.p99", "proc.fds
 
 def requests(seconds: float) -> Snapshot:
     count = round(seconds * RATE_PER_S)
-    return Snapshot(tallies={"get": Tally(planned=count, ok=count)})
+    return Snapshot(tallies={"get": Tally(planned=count, ok=count)}, ok_in_time=count)
 
 
 @dataclass
@@ -74,6 +75,10 @@ class Crew:
     lengths_s: list[float] = field(default_factory=list)
     opened: int = 0
     passed_s: float = 0.0
+    speed: float = 1.0
+    """The share of the requests that it answers."""
+    follows: Crew | None = None
+    """Another one, which this one is never ahead of."""
 
     def __post_init__(self) -> None:
         self.connections = self
@@ -98,24 +103,37 @@ class Crew:
         assert phase == Phase.PRECHECK
         return Snapshot(connections=ConnectionCounts(opened=self.opened))
 
+    def may_pass(self, to_s: float, enough: Callable[[], bool]) -> bool:
+        """Wait until the other one has passed a time; return False when the load ends before."""
+        while self.follows is not None and self.follows.passed_s < to_s - 1e-9:
+            if enough():
+                # It has ended, perhaps after it was asked last.
+                return self.follows.passed_s >= to_s - 1e-9
+        return True
+
     def put_on(self, load: Load, *, interval_ended: Callable[[Interval], None], enough: Callable[[], bool]) -> Counted:
         self.load = load
         length_s, every_s = load.duration_ns / NS_PER_S, load.interval_ns / NS_PER_S
         done_s = 0.0
         for number in itertools.count(1):
             step_s = min(every_s, length_s - done_s)
+            if not self.may_pass(self.passed_s + step_s, enough):
+                break
             done_s += step_s
             self.passed_s += step_s
             self.board.t_s = self.passed_s
-            interval_ended(Interval(Phase.MEASURE, number, round(step_s * NS_PER_S), requests(done_s)))
+            interval_ended(Interval(Phase.MEASURE, number, round(step_s * NS_PER_S), requests(done_s * self.speed)))
             for when in [each for each in self.at if each <= self.passed_s]:
                 self.at.pop(when)(self)
-            if self.stop.is_set or self.failure or enough() or done_s >= length_s - 1e-9:
+            ends = self.follows is None and enough()
+            if self.stop.is_set or self.failure or ends or done_s >= length_s - 1e-9:
                 break
         self.lengths_s.append(round(done_s, 6))
         ended_early = self.stop.is_set or bool(self.failure)
         signs = (WorkerSigns(index=0, wall_ns=round(done_s * NS_PER_S)),)
-        return Counted({Phase.MEASURE: requests(done_s)}, round(done_s * NS_PER_S), signs, ended_early=ended_early)
+        return Counted(
+            {Phase.MEASURE: requests(done_s * self.speed)}, round(done_s * NS_PER_S), signs, ended_early=ended_early
+        )
 
 
 @dataclass
@@ -159,10 +177,27 @@ def led(
     at: dict[float, Callable[[Crew], object]] | None = None,
     board: Board | None = None,
     go: Signal | None = None,
+    beside: Board | None = None,
+    at_beside: dict[float, Callable[[Crew], object]] | None = None,
+    speed: float = 1.0,
 ) -> Led:
+    """Lead a soak; where `beside` is given, beside a second server that it reads."""
     events: list[Event] = []
     board, stop = board or Board(), Stop()
     told: dict[str, Any] = {"board": board, "judging": Judging(), "stop": stop, "go": go}
+    peer = None
+    if beside is not None:
+        peer = Peer(
+            plan(1),
+            of,
+            events.append,
+            open_folder=lambda began_s: folder.RunFolder(path / "against", {"started_s": began_s, **record(of)}),
+            version="1",
+            host="here",
+            target="the other",
+            **{**told, "board": beside, "go": None},
+        )
+        told |= {"peer": peer, "against": peer.journal}
     soak = Soak(
         plan(1),
         of,
@@ -176,6 +211,9 @@ def led(
     )
     crew: Any = Crew(board, stop, at or {})
     soak.crew = crew
+    if peer is not None and beside is not None:
+        theirs: Any = Crew(beside, stop, at_beside or {}, speed=speed, follows=crew)
+        peer.crew = theirs
     ended = soak.ended(lambda rate: "invented")
     assert ended.folder == str(path)
     return Led(ended, crew, path, events)
@@ -342,3 +380,83 @@ def test_a_restart_fails_the_soak_is_a_no_go_to_others_and_cuts_the_series(tmp_p
     [graded] = [each for each in restarted.ended.verdict.graded if each.column == "proc.fds"]
     assert graded.grown.segments == 2
     assert any("proc was restarted: pid 1, then pid 2" in wrong for _, wrong in signal.told)
+
+
+def beside(path: Path) -> folder.KeptRun:
+    return folder.read(path / "against")
+
+
+def test_growth_that_another_server_has_too_is_none_and_a_leak_beyond_it_fails(tmp_path: Path) -> None:
+    def alone(t_s: float) -> float:
+        return 22 + round(t_s)
+
+    def leaks(t_s: float) -> float:
+        return 22 + round(2 * t_s)
+
+    times = of(300, 60)
+    assert led(tmp_path / "alone", times, board=Board(alone)).ended.exit_code is ExitCode.NO
+    alike = led(tmp_path / "alike", times, board=Board(alone), beside=Board(alone))
+    assert alike.ended.exit_code is ExitCode.YES
+    leaking = led(tmp_path / "leaking", times, board=Board(leaks), beside=Board(alone))
+    [graded] = [each for each in leaking.ended.verdict.graded if each.column == "proc.fds"]
+    assert leaking.ended.exit_code is ExitCode.NO
+    assert (graded.grown.slope or 0) * 60e9 == pytest.approx(60, rel=0.02)
+    # The other server's run folder is whole, and has a verdict of its own.
+    theirs = beside(leaking.path)
+    assert [row.t_s for row in theirs.rows() if row.t_s > 0] == leaking.times_s
+    assert theirs.result is not None
+    assert theirs.result["end"]["how"] == "complete"
+    again = Replay(folder.read(leaking.path), against=Replay(theirs).journal()).ended("1")
+    assert again.verdict == leaking.ended.verdict
+
+
+def test_both_servers_get_the_same_loads(tmp_path: Path) -> None:
+    """Replaced connections, a pause and an extension are of both."""
+    theirs: list[Crew] = []
+    times = replace(of(20, 10, at_most_s=40), wear=Wear(2))
+    noise = Board(lambda t_s: 1000 * (round(t_s) * 7919 % 13))
+    both = led(
+        tmp_path / "run", times, board=noise, go=Signal(range(13, 15)),
+        beside=Board(lambda t_s: 22), at_beside={2.0: theirs.append},
+    )  # fmt: skip
+    [other] = theirs
+    assert other.lengths_s == both.crew.lengths_s
+    assert other.opened == both.crew.opened
+    assert sum(both.crew.lengths_s) == 44
+    kinds = [event["type"] for event in beside(both.path).events]
+    assert {"pause", "resume", "extended"} <= {*kinds}
+    assert [row.t_s for row in beside(both.path).rows() if row.t_s > 0] == both.times_s
+
+
+def test_the_rate_that_settling_finds_is_that_of_the_slower_server(tmp_path: Path) -> None:
+    found = led(tmp_path / "run", of(20, 10), Wanted(), beside=Board(), speed=0.5)
+    assert found.crew.load is not None
+    assert found.crew.load.rate_per_s == pytest.approx(RATE_SHARE * RATE_PER_S / 2)
+
+
+def test_a_soak_goes_on_without_a_second_server_that_has_ended(tmp_path: Path) -> None:
+    left = led(
+        tmp_path / "run",
+        of(400, 100),
+        beside=Board(),
+        at_beside={104.0: lambda crew: crew.failure.ended_by(Code.SERVER_ENDED, "the other ended with status 1.")},
+    )
+    assert left.ended.end.how is How.COMPLETE
+    assert left.crew.lengths_s == [4, 400]
+    assert any("the other ended early, and the soak went on without it" in note.words for note in left.ended.notes)
+    [graded] = [each for each in left.ended.verdict.graded if each.column == "proc.fds"]
+    assert "one series has 25% of the other's length" in graded.grown.why
+    assert left.ended.exit_code is ExitCode.CANNOT_TELL
+    assert beside(left.path).events[-1]["how"] == "crashed"
+
+
+def test_the_second_server_s_load_ends_with_that_of_the_first(tmp_path: Path) -> None:
+    crashed = led(
+        tmp_path / "run",
+        of(1_000, 100),
+        beside=Board(),
+        at={304.0: lambda crew: crew.failure.ended_by(Code.SERVER_ENDED, "redis ended with status 1.")},
+    )
+    assert crashed.ended.exit_code is ExitCode.NO
+    end = beside(crashed.path).events[-1]
+    assert (end["how"], end["why"]) == ("stopped", "the soak of invented ended")

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 from in_process import invoked
-from real_servers import RealServer
+from real_servers import RealServer, ask
 
-from loadgen.cli import soaks
+from loadgen.cli import against, soaks
 from loadgen.cli.options import parse
 from loadgen.cli.verbs import soak
 from loadgen.output.words import soak as spoken
@@ -100,6 +100,72 @@ def test_a_real_soak_is_paused_by_a_no_go_kept_and_judged_again(tmp_path: Path, 
     killed = invoked("soak", "--replay", str(run))
     assert killed.status == 4
     assert "loadgen was killed" in " ".join(killed.stdout.split())
+
+
+def test_a_real_soak_beside_another_server_is_held_against_that(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    with RealServer.redis() as server, RealServer.redis() as other:
+        address = f"127.0.0.1:{other.port}"
+        done = invoked(
+            "soak", "-p", str(server.port), "--against", address, "-c", "2", "--duration", "1s", "--settle", "400ms",
+            "--every", "100ms", "--checkpoints", "2", "--rate", "200", "-r", "100", "--run-folder", str(run),
+        )  # fmt: skip
+        # Both had all of the load.
+        found = [ask(each.port, b"INFO COMMANDSTATS\r\n", b"\r\n\r\n").decode() for each in (server, other)]
+    said = " ".join(done.stdout.split())
+    assert done.status == 4, done.stderr + done.stdout
+    gets = [int(calls.group(1)) for text in found if (calls := re.search(r"cmdstat_get:calls=(\d+)", text))]
+    assert len(gets) == 2
+    assert gets[0] == gets[1] > 100
+    assert re.search(rf"requests/s, poisson, and at the same time on redis \S+, {address}", said)
+    assert re.search(rf"1s: redis \S+, {address}: FD=\d+", said), said
+    assert re.search(rf"growth is what redis \S+, \S+ has beyond redis \S+, {address}, which had the same load", said)
+    kept, theirs = folder.read(run), folder.read(run / "against")
+    assert theirs.run["target"].endswith(address)
+    assert [row.t_s for row in theirs.rows()] == [row.t_s for row in kept.rows()]
+    assert any(line.startswith("[2/2] 1s: ") for line in theirs.log())
+    assert theirs.result is not None
+    assert kept.result is not None
+    # Judged again, it is held against the same.
+    again = json.loads(invoked("soak", "--replay", str(run), "--format", "json").stdout)
+    assert again["judged"] == kept.result["judged"]
+
+
+def test_what_a_soak_is_held_against_is_told_apart(tmp_path: Path) -> None:
+    (tmp_path / "127.0.0.1:6380").mkdir()
+    (tmp_path / "127.0.0.1:6380" / folder.RUN).write_text("{}")
+    plan = soaks.soaked(parse(soak.SYNTAX, ["-h", "127.0.0.1", "-p", "1"])).plan
+    assert against.named(str(tmp_path / "127.0.0.1:6380"), plan) is None
+    address = against.named("127.0.0.1:6380", plan)
+    assert address is not None
+    assert (address.server, address.plan.target.endpoints[0].port) == (None, 6380)
+    assert address.plan.workload == plan.workload
+    assert address.plan.seed == plan.seed
+    named = against.named("redis", plan)
+    assert named is not None
+    assert named.server is not None
+    assert named.server.name == "redis"
+
+
+@pytest.mark.parametrize(
+    ("word", "sentence"),
+    [
+        ("no-such", '"no-such" is no run folder of a soak, no address such as 127.0.0.1:6380, and no server that'),
+        ("redsi", "no server that loadgen knows; did you mean redis?"),
+        ("memcached", "--against memcached speaks memcache, and the load resp"),
+        ("127.0.0.1:9", "--against 127.0.0.1:9 is the server that is soaked: name another one"),
+        (".", ". is no run folder of a soak"),
+    ],
+)
+def test_a_soak_is_not_held_against_what_is_nothing(word: str, sentence: str) -> None:
+    done = invoked("soak", "-h", "127.0.0.1", "-p", "9", "--against", word)
+    assert (done.status, sentence in " ".join(done.stderr.split())) == (2, True), done.stderr
+
+
+def test_a_replay_is_held_against_run_folders_only(tmp_path: Path) -> None:
+    done = invoked("soak", "--replay", str(tmp_path), "--against", "127.0.0.1:9")
+    assert done.status == 2
+    assert "127.0.0.1:9 is no run folder of a soak" in done.stderr
 
 
 def test_what_cannot_be_soaked_is_one_sentence(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+from collections.abc import Callable
 
 from loadgen import output
 from loadgen.errors import OutputError
@@ -15,8 +16,9 @@ from loadgen.soak.folder import RunFolder
 class Emitted:
     """The outputs of a soak, and its log: the terminal's plain text in the run folder."""
 
-    def __init__(self, outputs: output.Outputs) -> None:
-        self._outputs = outputs
+    def __init__(self, tell: Callable[[Event], None]) -> None:
+        """`tell` emits an event to the outputs."""
+        self._tell = tell
         self._log: output.Output | None = None
         self._folder: RunFolder | None = None
 
@@ -25,7 +27,7 @@ class Emitted:
         self._log = create("clean", _LogStream(kept), color="never")
 
     def emit(self, event: Event) -> None:
-        self._outputs.emit(event)
+        self._tell(event)
         if self._log is not None and type(event).__module__ == "loadgen.soak.ended":
             # A log that cannot be written is found by the leader, which writes more than that.
             with contextlib.suppress(OutputError):

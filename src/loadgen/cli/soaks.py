@@ -31,7 +31,7 @@ from loadgen.output.words import figures
 from loadgen.plan import Plan, Target
 from loadgen.protocol import PROTOCOLS, Wire
 from loadgen.server_plan import ServerPlan, builtin
-from loadgen.soak import folder, leader, metrics, totals
+from loadgen.soak import folder, leader, metrics, side, totals
 from loadgen.soak.asked import Asked, record
 from loadgen.soak.bands import Band
 from loadgen.soak.checkpoints import Schedule
@@ -297,10 +297,15 @@ def checks_of(settings: Config, asked: Asked) -> tuple[Check, ...]:
     return tuple(found)
 
 
+def columns_of(series: Mapping[str, Mapping[str, Known]]) -> dict[str, Known]:
+    """Return the series of monitors by column."""
+    return {f"{monitor}.{name}": known for monitor, names in series.items() for name, known in names.items()}
+
+
 def asked_of(given: Given, soaked: Soaked, series: Mapping[str, Mapping[str, Known]]) -> Asked:
     """Return what is asked of the soak, with the series that its monitors have. Raises ConfigError for wrong checks."""
     kinds = {plan.name: plan.kind for plan in soaked.monitors}
-    columns = {f"{monitor}.{name}": known for monitor, names in series.items() for name, known in names.items()}
+    columns = columns_of(series)
     bare = Asked(soaked.schedule, columns, kinds, bands_of(soaked.settings), (), soaked.wear)
     checks = checks_of(soaked.settings, bare)
     return replace(bare, series={**totals.columns(checks), **columns}, checks=checks)
@@ -317,7 +322,7 @@ def load_in_words(plan: Plan, rate_per_s: float) -> str:
     if rate_per_s < 0:
         loop = f"at {leader.RATE_SHARE:.0%} of what settling reaches in a closed loop"
     elif rate_per_s:
-        arrival = plan.load.arrival if plan.load.open_loop else leader.ARRIVAL
+        arrival = plan.load.arrival if plan.load.open_loop else side.ARRIVAL
         loop = f"{rate_per_s:,.6g} requests/s, {arrival}"
     else:
         loop = "closed loop"

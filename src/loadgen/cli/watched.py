@@ -112,7 +112,7 @@ def asked_of(
     given: Given, settings: Config, plans: tuple[MonitorPlan, ...], series: Mapping[str, Mapping[str, Known]]
 ) -> Asked:
     """Return what is asked, with the series that the monitors have. Raises ConfigError for wrong checks."""
-    columns = {f"{monitor}.{name}": known for monitor, names in series.items() for name, known in names.items()}
+    columns = soaks.columns_of(series)
     kinds = {plan.name: plan.kind for plan in plans}
     bare = Asked(soaks.times_of(given, given.duration / NS_PER_S), columns, kinds, soaks.bands_of(settings))
     own, there = {each.expr for each in settings.check}, set(map(series_of, columns))

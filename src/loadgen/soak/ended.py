@@ -31,6 +31,8 @@ class Noted(StrEnum):
     PAUSE = "pause"
     RESUME = "resume"
     EXTENDED = "extended"
+    PEER = "peer"
+    """What a second server, which this one is held against, has come to: a checkpoint, or what happens to it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,10 @@ GETs and SETs of 10,000 keys. Everything is in a run folder as it happens, which
 from __future__ import annotations
 
 import contextlib
+from pathlib import Path
 
 from loadgen import output
-from loadgen.cli import interrupts, session, soaks, verification
+from loadgen.cli import against, interrupts, session, soaks, verification
 from loadgen.cli.emitted import Emitted
 from loadgen.cli.flags import flags_of
 from loadgen.cli.options import Given, Option, OptionGroup, Syntax
@@ -23,7 +24,7 @@ from loadgen.errors import ExitCode, UsageError
 from loadgen.host import machine
 from loadgen.monitors import board as boards
 from loadgen.monitors.monitor import UnderLoad
-from loadgen.reason import Code, Reason
+from loadgen.reason import Reason
 from loadgen.runner.stop import Stop
 from loadgen.soak import folder
 from loadgen.soak.ended import SoakBaseline, SoakCheckpoint
@@ -53,8 +54,9 @@ SYNTAX = Syntax(
                 Option(("--compress",), "wear faster: replace all connections N times between two checkpoints, and "
                        "divide the keys' time to live by N (default: 1, not at all)", COUNT, default=1),
                 Option(("--run-folder",), "folder for everything as it happens (default: soak-DATE-TIME)", FOLDER),
-                Option(("--against",), "judge what this soak grows beyond another, by its run folder, under the same "
-                       "load: a leak-free version, or an earlier one", FOLDER),
+                Option(("--against",), "judge what this soak grows beyond another under the same load: an earlier one, "
+                       "by its run folder, or a second server, host:port or as --server, at the same time", TEXT,
+                       "RUN or SERVER"),
                 Option(("--replay",), "judge the soak in this run folder again, and put no load on", FOLDER),
             ),
         ),
@@ -91,7 +93,8 @@ def run(given: Given) -> ExitCode:
     asked_for = soaks.soaked(given)
     for warning in asked_for.settings.warnings:
         output.remark(f"warning: {warning}")
-    against, notes = _against(given)
+    other = against.named(given.against, asked_for.plan) if given.against is not None else None
+    held, notes = against.earlier(given.against) if given.against is not None and other is None else (None, ())
     stop = Stop()
     with contextlib.ExitStack() as stack:
         outputs = stack.enter_context(output.opened(verification.wanted(given)))
@@ -109,12 +112,22 @@ def run(given: Given) -> ExitCode:
         if go.url:
             output.remark(f"loadgen: the go/no-go signal of this soak is at {go.url}")
         target = ", ".join(filter(None, [identify(plan.target), " ".join(map(str, plan.target.endpoints))]))
-        emitted = Emitted(outputs)
+        emitted = Emitted(outputs.emit)
         stack.callback(emitted.close)
-        host = machine.fingerprint()
+        host, judged = machine.fingerprint(), judging(asked_for.settings)
+        peer = None
+        if other is not None:
+            peer = stack.enter_context(
+                against.up(other, asked_for, asked, emitted.emit, judging=judged, stop=stop, host=host)
+            )
+            held, notes = peer.journal, (against.remark(target, peer.target),)
+
+        def in_words(rate_per_s: float) -> str:
+            beside = f", and at the same time on {peer.target}" if peer is not None else ""
+            return f"{soaks.load_in_words(plan, rate_per_s)}{beside}"
 
         def open_folder(started_s: float) -> RunFolder:
-            words = soaks.load_in_words(plan, plan.load.rate_per_s)
+            words = in_words(plan.load.rate_per_s)
             run = soaks.run_of(
                 asked_for.settings, asked, started_s, version=__version__, host=host, target=target, load=words
             )
@@ -129,17 +142,18 @@ def run(given: Given) -> ExitCode:
             emitted.emit,
             board=board,
             open_folder=open_folder,
-            judging=judging(asked_for.settings),
+            judging=judged,
             server=server,
             stop=stop,
             go=go,
-            against=against,
+            against=held,
             notes=notes,
+            peer=peer,
             version=__version__,
             host=host,
             target=target,
         )
-        ended = soak.ended(lambda rate_per_s: soaks.load_in_words(plan, rate_per_s))
+        ended = soak.ended(in_words)
         emitted.emit(ended)
     return ended.exit_code
 
@@ -152,15 +166,15 @@ def replay(given: Given) -> ExitCode:
     for word in given.words:
         if word.option.name not in acted_on:
             raise UsageError(f"{word.spelling} is not acted on by soak --replay, which puts no load on: leave it out.")
-    against, notes = _against(given)
-    recorded = Replay(folder.read(given.replay), against=against)
+    held, notes = _held_against(given)
+    recorded = Replay(folder.read(given.replay), against=held)
     if given.config is not None:
         settings = session.settings_of(given, flags_of(given))
         recorded = Replay(
             folder.read(given.replay),
             bands=soaks.bands_of(settings),
             checks=soaks.checks_of(settings, recorded.asked),
-            against=against,
+            against=held,
         )
     with output.opened(verification.wanted(given)) as outputs:
         journal = recorded.journal()
@@ -172,10 +186,9 @@ def replay(given: Given) -> ExitCode:
     return ended.exit_code
 
 
-def _against(given: Given) -> tuple[Journal | None, tuple[Reason, ...]]:
-    """Return the journal of the soak that this one is held against, and the remark on that; None without one."""
-    if given.against is None:
-        return None, ()
-    other = Replay(folder.read(given.against))
-    words = f"growth is what this soak has beyond {given.against}"
-    return other.journal(), (Reason(Code.STORED, words),)
+def _held_against(given: Given) -> tuple[Journal | None, tuple[Reason, ...]]:
+    """Return the journal of the soak that a recorded one is held against, and the remark on it; None without one."""
+    beside = Path(given.replay) / against.FOLDER
+    if given.against is not None:
+        return against.earlier(given.against)
+    return against.earlier(str(beside)) if (beside / folder.RUN).exists() else (None, ())

@@ -111,7 +111,7 @@ def live(given: Given) -> ExitCode:
         raise UsageError(f"{printable(given.config)} has no [[monitor]], so there is nothing to watch.")
     stop, host = Stop(), machine.fingerprint()
     with contextlib.ExitStack() as stack:
-        emitted = Emitted(stack.enter_context(output.opened(verification.wanted(given))))
+        emitted = Emitted(stack.enter_context(output.opened(verification.wanted(given))).emit)
         stack.callback(emitted.close)
         stack.enter_context(interrupts.caught(stop))
         gone, target = watched.gone_of(given.pid), watched.words_of(plans)

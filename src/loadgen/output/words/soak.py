@@ -109,12 +109,17 @@ def baseline(event: SoakBaseline) -> list[str]:
 
 def checkpoint(asked: Asked, at: Checkpoint) -> str:
     """Return "[3/15] 6min: FD=24 (+2, 0.3/min) THREADS=6 (+0, 0.0/min)"."""
+    return f"[{at.number}/{at.of}] {minutes(at.t_s)}: {values(asked, at)}".rstrip()
+
+
+def values(asked: Asked, at: Checkpoint) -> str:
+    """Return "FD=24 (+2, 0.3/min) THREADS=6 (+0, 0.0/min)"."""
     parts = [
         f"{label(asked, column)}={_reached(at.reached[column], asked.series[column].dimension)}"
         for column in shown(asked)
         if column in at.reached
     ]
-    return f"[{at.number}/{at.of}] {minutes(at.t_s)}: {' '.join(parts)}".rstrip()
+    return " ".join(parts)
 
 
 def eta(event: SoakCheckpoint) -> str:
