@@ -64,12 +64,36 @@ def test_fewer_operations_are_looked_for_with_other_seeds() -> None:
 
     def run(tape: Tape) -> bool:
         operations = 1 + tape.given(60, 1_000_000, OPERATIONS)
-        seed = tape.below(MOST, "seed of the generator")
+        seed = tape.below(MOST, "seed of the operations")
         return operations >= {5: 2}.get(seed, 40)
 
     best, runs = smallest(run)
     assert best.values == (1, 5)
     assert runs < 200
+
+
+def test_fewer_operations_are_looked_for_where_half_of_them_do_not_fail() -> None:
+    def run(tape: Tape) -> bool:
+        operations = 1 + tape.given(60, 1_000_000, OPERATIONS)
+        return operations >= 40 or operations == 2
+
+    best, _ = smallest(run)
+    assert best.values == (1,)
+
+
+def test_what_is_drawn_last_stays_with_fewer_operations() -> None:
+    """A generator makes the operations, and the world draws a loss for each, of which the last is one."""
+
+    def run(tape: Tape) -> bool:
+        operations = 1 + tape.given(60, 1_000_000, OPERATIONS)
+        losses = [tape.below(2, "loss") for _ in range(operations)]
+        return any(losses)
+
+    first = Tape.of([39, *[0] * 39, 1])
+    assert run(first)
+    best, runs = smallest(run, first=first.recording())
+    assert best.values == (0, 1)
+    assert runs < 10
 
 
 def test_faults_go_first() -> None:

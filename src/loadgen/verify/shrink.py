@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from loadgen.verify.tape import FAULT, MOST, OPERATIONS, Draw, Recording, Span
+from loadgen.verify.tape import FAULT, OPERATIONS, SEED, Draw, Recording, Span
 
 Run = Callable[[Sequence[Draw]], tuple[Recording, bool]]
 """Runs the case of some draws: what it drew, and True when it failed in the same way."""
@@ -167,20 +167,38 @@ class _Shrinking:
         Such operations are drawn by a generator of their own: with another seed, the first of them are others.
         """
         place = next((place for place, draw in enumerate(self.best.draws) if draw.site == OPERATIONS), None)
+        if place is None:
+            return
+        # Of ten operations the right two may fail where no five do.
+        few = 0
+        while few < self.best.draws[place].value:
+            if any(self._keeps(draws) for draws in self._of_fewer(place, few, ())):
+                yield
+            few = 2 * few + 1
         too_low = -1
-        while place is not None and too_low + 1 < (value := self.best.draws[place].value):
+        while too_low + 1 < (value := self.best.draws[place].value):
             middle = (too_low + value) // 2
-            if any(self._keeps(draws) for draws in self._of_fewer(place, middle)):
+            if any(self._keeps(draws) for draws in self._of_fewer(place, middle, range(SEEDS))):
                 yield
             else:
                 too_low = middle
 
-    def _of_fewer(self, place: int, operations: int) -> Iterator[Sequence[Draw]]:
-        """Yield the draws with fewer operations, as they are and with each of some seeds."""
+    def _of_fewer(self, place: int, operations: int, seeds: Iterable[int]) -> Iterator[Sequence[Draw]]:
+        """Yield the draws with fewer operations, as they are and with each of some seeds.
+
+        Each also without what was drawn first because of all operations, so that the last draws of a site stay: the one
+        that matters may be far behind the first of them, whichever operation it comes with.
+        """
         draws = _changed(self.best.draws, {place: operations})
         yield draws
-        for seeded in [at for at, draw in enumerate(draws) if draw.n == MOST]:
-            yield from (_changed(draws, {seeded: seed}) for seed in range(SEEDS))
+        found, _ = self._ran(draws)
+        first = _stretches(self.best, _fewer_drawn(self.best, found), 0.0)
+        yield _but(draws, first)
+        seeded = [at for at, draw in enumerate(draws) if draw.site == SEED]
+        for seed in seeds if seeded else ():
+            changed = _changed(draws, dict.fromkeys(seeded, seed))
+            yield changed
+            yield _but(changed, first)
 
     def _lowered(self) -> Iterator[None]:
         """Lower each draw."""
@@ -216,13 +234,19 @@ class _Shrinking:
     def _without_drawn(self, span: Span) -> Iterator[Sequence[Draw]]:
         best, left_out = self.best, _places([span])
         found, _ = self._ran(_without(best, left_out))
-        fewer = Counter(best.draws[place].site for place in _outside(best))
-        fewer.subtract(found.draws[place].site for place in _outside(found))
-        if +fewer:
+        fewer = _fewer_drawn(best, found)
+        if fewer:
             others = self._spans(span.name)
             # About when the part had its turn, else from the beginning: where other draws are 0, that is as good.
             for part in (others.index(span) / len(others), 0.0):
                 yield _without(best, left_out | _stretches(best, fewer, part))
+
+
+def _fewer_drawn(before: Recording, now: Recording) -> Counter[str]:
+    """Return how many fewer draws of each site a run made outside of spans; no site of which it made as many."""
+    fewer = Counter(before.draws[place].site for place in _outside(before))
+    fewer.subtract(now.draws[place].site for place in _outside(now))
+    return +fewer
 
 
 def _outside(recording: Recording) -> list[int]:
@@ -250,7 +274,11 @@ def _changed(draws: Sequence[Draw], values: Mapping[int, int]) -> list[Draw]:
 
 
 def _without(recording: Recording, places: AbstractSet[int]) -> list[Draw]:
-    return [draw for place, draw in enumerate(recording.draws) if place not in places]
+    return _but(recording.draws, places)
+
+
+def _but(draws: Sequence[Draw], places: AbstractSet[int]) -> list[Draw]:
+    return [draw for place, draw in enumerate(draws) if place not in places]
 
 
 def _places(spans: Iterable[Span]) -> set[int]:

@@ -33,6 +33,8 @@ BYTE = "byte"
 """The span of one byte of a short text."""
 OPERATIONS = "operations"
 """The site of the draw that says how many operations a case has, where these are no parts."""
+SEED = "seed of the operations"
+"""The site of the draw from which such operations follow."""
 
 MOST = 1 << 64
 """The largest `n` of a draw."""

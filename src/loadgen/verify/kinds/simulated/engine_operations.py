@@ -68,6 +68,9 @@ CLEARED = "a proxy's connections end with those of its clients"
 PROMISES = {WHOLE, DELAYED, LIMITED}
 """What the bytes of a proxy are held to."""
 
+IN_ANY_WAY = {UNDERSTOOD, LEGAL}
+"""What one defect breaks in several ways, by the requests that are under way: failures of these are one failure."""
+
 MISUNDERSTOOD = {"protocol", "unasked reply", "wrong answer"}
 """The failures that a healthy server never causes."""
 
@@ -324,6 +327,7 @@ class _Run:
             operations=(in_words(self.plan), self.surroundings()) if invariant else (),
             faults=(*filter(None, [str(self.planted)]), *(str(fault) for fault in self.faults)),
             trace=self.world.digest(),
+            fingerprint=invariant if invariant in IN_ANY_WAY else "",
             virtual_ns=self.world.now_ns - self.began_ns,
             sometimes=self.reached(ran),
         )

@@ -18,7 +18,7 @@ from loadgen.plan import (
     Workload,
 )
 from loadgen.units import MAX_DURATION_NS, NS_PER_MS, NS_PER_S
-from loadgen.verify.tape import MOST, Tape
+from loadgen.verify.tape import MOST, SEED, Tape
 
 PROTOCOLS = ("resp", "memcache", "resp3")
 DISTRIBUTIONS = ("roundrobin", "greedy", "random", "least_inflight")
@@ -102,7 +102,7 @@ def drawn_plan(
         arrival=tape.choice(("constant", "poisson"), "arrival") if rate_per_s else "constant",
         requests=operations,
     )
-    seed = tape.below(MOST, "seed of the engine")
+    seed = tape.below(MOST, SEED)
     worker = WorkerPlan(seed, None, connections, 1.0, 0, keys)
     return Plan(Target(protocol, tuple(endpoints)), wire, workload, load, seed, (worker,))
 
