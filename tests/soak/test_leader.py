@@ -77,6 +77,8 @@ class Crew:
     passed_s: float = 0.0
     speed: float = 1.0
     """The share of the requests that it answers."""
+    cuts: bool = False
+    """The load under way ends now."""
     follows: Crew | None = None
     """Another one, which this one is never ahead of."""
 
@@ -126,8 +128,9 @@ class Crew:
             for when in [each for each in self.at if each <= self.passed_s]:
                 self.at.pop(when)(self)
             ends = self.follows is None and enough()
-            if self.stop.is_set or self.failure or ends or done_s >= length_s - 1e-9:
+            if self.stop.is_set or self.failure or ends or self.cuts or done_s >= length_s - 1e-9:
                 break
+        self.cuts = False
         self.lengths_s.append(round(done_s, 6))
         ended_early = self.stop.is_set or bool(self.failure)
         signs = (WorkerSigns(index=0, wall_ns=round(done_s * NS_PER_S)),)
@@ -426,6 +429,19 @@ def test_both_servers_get_the_same_loads(tmp_path: Path) -> None:
     kinds = [event["type"] for event in beside(both.path).events]
     assert {"pause", "resume", "extended"} <= {*kinds}
     assert [row.t_s for row in beside(both.path).rows() if row.t_s > 0] == both.times_s
+
+
+def test_after_a_pause_both_servers_have_one_clock(tmp_path: Path) -> None:
+    """The load on the second server has ended two seconds before the no-go reached the first one's."""
+
+    def cut(crew: Crew) -> None:
+        crew.cuts = True
+
+    both = led(tmp_path / "run", of(20, 10), go=Signal(range(13, 15)), beside=Board(), at_beside={15.0: cut})
+    assert both.times_s == [float(second) for second in range(1, 21)]
+    assert [row.t_s for row in beside(both.path).rows() if row.t_s > 0] == [
+        second for second in both.times_s if second not in (12, 13)
+    ]
 
 
 def test_the_rate_that_settling_finds_is_that_of_the_slower_server(tmp_path: Path) -> None:

@@ -182,7 +182,8 @@ def headway(since: Snapshot, down: int, examples: Mapping[str, str]) -> str:
     if since.total.timeouts and since.failures.keys() <= {Failure.STALLED, Failure.CONNECT_TIMEOUT}:
         return f"{since.total.timeouts:,} requests timed out: see whether the server is stuck"
     if down:
-        return f"{down} connections are down{because(since.failures, examples)}: see whether the server still runs"
+        words = "1 connection is down" if down == 1 else f"{down:,} connections are down"
+        return f"{words}{because(since.failures, examples)}: see whether the server still runs"
     return "the server is slow: allow the prefill more time, or write fewer or smaller values"
 
 
