@@ -288,6 +288,7 @@ verify.world._proxy ← engine._reactor faults.proxy._pump verify.world._ground 
     verify.world._world
 verify.world.proxy ← units plan faults.proxy.api faults.proxy.chain verify.world._ground verify.world._proxy
 verify.world.toxics ←
+verify.world.policy ← units verify.tape verify.world._order
 verify.world.servers ← units plan protocol server._connection server._faults server._memcache server._redis
     server._store verify.world._ground verify.world._network verify.world._streams
 verify.world.engine_load ← units phase plan engine._engine engine._history verify.world._accounts verify.world._backoff
@@ -310,7 +311,8 @@ verify.world.redis ← verify.reply verify.step verify.model verify.world.disk
 verify.world ← verify.tape verify.world._ground verify.world._network verify.world._resident verify.world._world
 verify.scenario ← errors escape server._connection server._memcache server._store verify.case verify.reply verify.step
     verify.tape verify.world verify.world._order verify.world._streams verify.world._world verify.world.disk
-    verify.world.meta_memcached verify.world.proxy verify.world.redis verify.world.seal verify.world.toxics
+    verify.world.meta_memcached verify.world.policy verify.world.proxy verify.world.redis verify.world.seal
+    verify.world.toxics
 verify.expectation ← verify.reply
 verify.history._operation ←
 verify.history ← _mark errors escape verify.history._operation
@@ -346,8 +348,8 @@ verify.kinds ← units protocol errors escape events server._faults server_plan 
     verify.scenario verify.world verify.world.seal phase plan verify.world._network verify.world._order
     verify.world._world verify.world.engine_load verify.world.servers client client._request client.batch client.breaker
     client.errors client.results engine._history verify.checkers verify.checkers._register verify.history
-    verify.world._calls verify.world._ground verify.world._proxy verify.world.proxy verify.world.redis
-    verify.world.toxics verify.mutants
+    verify.world._calls verify.world._ground verify.world._proxy verify.world.policy verify.world.proxy
+    verify.world.redis verify.world.toxics verify.mutants
 verify.bank ← errors escape verify.tape verify.artifact verify.kinds
 verify.stress.shape ←
 verify.stress.ended ← units severity reason events verify.case verify.stress.shape
@@ -547,7 +549,7 @@ SANS_IO = {row for row in MAY_IMPORT if row.startswith("client.")} - {"client._s
 SANS_IO |= {"verify.world.servers", "verify.world.engine_load"}
 SANS_IO |= {f"verify.world.{name}" for name in ("_accounts", "_backoff", "_calls")}
 SANS_IO |= {f"verify.world.{name}" for name in ("_order", "_world", "_network", "_ground")}
-SANS_IO |= {f"verify.world.{name}" for name in ("_proxy", "proxy", "toxics")}
+SANS_IO |= {f"verify.world.{name}" for name in ("_proxy", "policy", "proxy", "toxics")}
 SANS_IO |= {"verify._tape", "verify.tape", "verify.case", "verify.shrink", "verify.replay", "verify.campaign"}
 SANS_IO |= {"verify.expectation", "verify.spec"}
 SANS_IO |= {"verify.history._operation", "verify.checkers._search", "verify.checkers._register"}

@@ -83,10 +83,15 @@ def test_a_file_names_a_scenario_as_a_module_does(folder: Path) -> None:
         ("mine:", 'loadgen: "mine:" names no scenario; write module:function, or file.py:function.'),
         ("nowhere:scenario", "loadgen: nowhere: cannot be imported: No module named 'nowhere'."),
         ("nowhere.py:scenario", "loadgen: nowhere.py: cannot be imported: there is no such file."),
+        ("raises:scenario", "loadgen: raises: cannot be imported: KeyError: 'no' (raises.py, line 1: {}['no'])."),
+        ("half.py:it", "loadgen: half.py: cannot be imported: SyntaxError: '(' was never closed (half.py, line 1)."),
+        ("ends:it", "loadgen: ends: cannot be imported: SystemExit: 3 (ends.py, line 1: raise SystemExit(3))."),
         ("mine:not_one", "loadgen: mine has no coroutine function not_one; it has small, passes."),
     ],
 )
 def test_a_word_that_names_no_scenario_is_a_usage_error(folder: Path, word: str, complaint: str) -> None:
+    for name, text in {"raises": "{}['no']", "half": "(", "ends": "raise SystemExit(3)"}.items():
+        (folder / f"{name}.py").write_text(text)
     done = invoked("simulate", word)
     assert (done.status, done.stderr.strip()) == (2, complaint)
 

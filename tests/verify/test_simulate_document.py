@@ -56,12 +56,14 @@ def test_the_lock_fails_with_the_seed_that_the_document_shows_and_as_it_shows() 
         outcome = kind.run(Tape.seeded("locks:scenario", seed_of(output)))
     assert outcome.verdict is Verdict.FAIL
     assert f"invariant     {outcome.invariant}\n" in output
-    assert len(outcome.faults) == 4
+    size = re.search(r"^size .* (\d+) faults?$", output, re.M)
+    assert size is not None
+    assert len(outcome.faults) == int(size[1])
     simulate(loaded("locks:scenario"), seeds=seed_of(output), name="locks:scenario")
 
 
 def test_a_lock_with_an_owner_still_fails_with_the_seed_that_the_document_names() -> None:
-    named = re.search(r"seed (\d+) pauses `b`", TEXT)
+    named = re.search(r"seed (\d+) pauses `a`", TEXT)
     assert named is not None
     with pytest.raises(SimulationFailed, match="no count is lost") as failed:
         simulate(loaded("owned:scenario"), seeds=1, seed=int(named[1]), name="owned:scenario", shrink_runs=20)
@@ -69,7 +71,7 @@ def test_a_lock_with_an_owner_still_fails_with_the_seed_that_the_document_names(
 
 
 def test_the_guarded_write_passes_and_its_state_is_reached() -> None:
-    """97 times in 1,000 seeds: from seed 0, hundred are enough."""
+    """77 times in 1,000 seeds: of the first 60, some are enough."""
     assert simulate(loaded("fenced:scenario"), seeds=60, name="fenced:scenario")["a lock is lost"] > 0
 
 

@@ -59,7 +59,8 @@ def test_a_thousand_timeouts_that_do_not_come_are_forgotten() -> None:
         for _ in range(1000):
             async with asyncio.timeout(3600):
                 await asyncio.sleep(0.001)
-        assert len(asyncio.get_running_loop()._timers) < 200  # type: ignore[attr-defined]
+        [timers] = asyncio.get_running_loop()._timers.values()  # type: ignore[attr-defined]
+        assert len(timers) < 200
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(1):
                 await asyncio.sleep(5)

@@ -6,12 +6,14 @@ import asyncio
 import os
 import random
 import secrets
+import socket
 import threading
 import time
 import uuid
 from random import random as drawn_at_import
 from time import monotonic as monotonic_at_import
 
+import pytest
 from worlds import passes
 
 from loadgen.verify.scenario.world import World
@@ -51,6 +53,18 @@ def test_time_is_the_worlds_for_code_that_has_imported_a_function_too() -> None:
         assert went == [10, 10, 10, 10**10, 10**10]
 
     passes(scenario)
+
+
+def test_a_socket_of_the_kernel_is_refused_in_a_world_and_works_outside() -> None:
+    async def scenario(world: World) -> None:
+        with pytest.raises(NotImplementedError, match="no sockets of the kernel"):
+            socket.create_connection(("127.0.0.1", 9))
+        with socket.socket() as one, pytest.raises(NotImplementedError, match="no sockets of the kernel"):
+            one.connect_ex(("127.0.0.1", 9))
+
+    passes(scenario)
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()):
+        pass
 
 
 def test_another_thread_keeps_real_clocks() -> None:

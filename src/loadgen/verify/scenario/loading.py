@@ -10,7 +10,7 @@ from pathlib import Path
 
 from loadgen.errors import UsageError
 from loadgen.escape import printable
-from loadgen.verify.scenario.run import Scenario
+from loadgen.verify.scenario.run import Scenario, in_words
 
 
 def loaded(name: str) -> Scenario:
@@ -22,6 +22,8 @@ def loaded(name: str) -> Scenario:
         module = _of_file(Path(where)) if where.endswith(".py") else _of_name(where)
     except ImportError as error:
         raise UsageError(f"{printable(where)}: cannot be imported: {printable(str(error))}.") from None
+    except (Exception, SystemExit) as error:
+        raise UsageError(f"{printable(where)}: cannot be imported: {printable(in_words(error), 200)}.") from None
     scenario = getattr(module, function, None)
     if not inspect.iscoroutinefunction(scenario):
         there = [each for each, value in vars(module).items() if inspect.iscoroutinefunction(value)]

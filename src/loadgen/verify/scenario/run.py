@@ -20,18 +20,20 @@ from loadgen.verify.scenario.world import World
 from loadgen.verify.step import Command, Step
 from loadgen.verify.tape import MOST, Tape, divergence
 from loadgen.verify.world import seal
-from loadgen.verify.world._order import Uniform
+from loadgen.verify.world._order import Order
 from loadgen.verify.world._world import BrokenInvariant
 from loadgen.verify.world._world import World as Events
 from loadgen.verify.world.host import HOST
 from loadgen.verify.world.loop import Loop, Stuck
 from loadgen.verify.world.net import SCENARIO, Link, Net
+from loadgen.verify.world.policy import drawn_order
 
 Carried: TypeAlias = tuple[int, str, str, Command, Reply]
 """Time, host, server, command and reply of a command that a server carried out."""
 
 Scenario: TypeAlias = Callable[[World], Awaitable[object]]
 
+NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 
 ENDS = "the scenario comes to its end"
@@ -39,6 +41,10 @@ ASSERTS = "the assertions of the scenario hold"
 RAISES = "the scenario raises no exception"
 UNSEEN = "no task or callback fails unseen"
 DETERMINED = "a seed determines the run"
+
+WINDOWS_NS = (NS_PER_MS, 10 * NS_PER_MS)
+"""How long an event may wait for others of a higher priority: long beside the latency of most links, and with all the
+events of a round trip far below usual timeouts."""
 
 _END_WITHIN_NS = 60 * NS_PER_S
 """The time that tasks have to end after the scenario, when they are cancelled."""
@@ -64,6 +70,8 @@ class Ran:
     states: Mapping[str, int] = field(default_factory=Counter)
     trace: str = ""
     simulated_ns: int = 0
+    window_ns: int = 0
+    """The longest time that an event waited for those of a higher priority; 0 without priorities."""
 
 
 class ScenarioKind:
@@ -99,7 +107,7 @@ class ScenarioKind:
         )
         if finding is None:
             return outcome
-        operations += finding.detail
+        operations = (*_waits(first.window_ns), *operations, *finding.detail)
         return replace(
             outcome,
             verdict=Verdict.FAIL,
@@ -107,6 +115,11 @@ class ScenarioKind:
             message=finding.message,
             operations=operations,
         )
+
+
+def drawn_policy(tape: Tape) -> Order:
+    """Draw the policy of a seed: which of several events comes first."""
+    return drawn_order(tape, windows_ns=WINDOWS_NS)
 
 
 @contextlib.contextmanager
@@ -120,14 +133,21 @@ def settled() -> Iterator[None]:
         gc.unfreeze()
 
 
-def ran(scenario: Scenario, tape: Tape, settings: Settings, links: Callable[[Tape], Link] = Link.drawn) -> Ran:
-    """Run a scenario in a world of its own, to its end or to its first finding. `links` draws the world's links.
+def ran(
+    scenario: Scenario,
+    tape: Tape,
+    settings: Settings,
+    links: Callable[[Tape], Link] = Link.drawn,
+    order: Callable[[Tape], Order] = drawn_policy,
+) -> Ran:
+    """Run a scenario in a world of its own, to its end or to its first finding.
 
+    `links` draws the world's links, and `order` the policy by which one of several events comes first.
     Raises RuntimeError inside of a running event loop.
     """
     if asyncio._get_running_loop() is not None:
         raise RuntimeError("a world has an event loop of its own: simulate outside of a running one")
-    events = Events(tape, Uniform(tape))
+    events = Events(tape, order(tape))
     net = Net(events, links(tape))
     began_ns = events.now_ns
     # What a collection of garbage finalises must not depend on when it comes: it comes after the run.
@@ -152,7 +172,7 @@ def ran(scenario: Scenario, tape: Tape, settings: Settings, links: Callable[[Tap
         if collects:
             gc.enable()
             gc.collect()
-    return Ran(finding, tuple(world.commands), tuple(world.begun), states, trace, simulated_ns)
+    return Ran(finding, tuple(world.commands), tuple(world.begun), states, trace, simulated_ns, events.window_ns)
 
 
 class _Clocks:
@@ -193,7 +213,7 @@ def _unseen(loop: Loop) -> Finding | None:
     """Return the first failure that was reported to the loop, where there is one."""
     for report in loop.reports:
         error = report.get("exception")
-        words = f"{report.get('message')}: {_words(error)}" if error is not None else str(report.get("message"))
+        words = f"{report.get('message')}: {in_words(error)}" if error is not None else str(report.get("message"))
         return Finding(UNSEEN, words)
     return None
 
@@ -205,12 +225,12 @@ def _found(error: BaseException, of: str = "") -> Finding:
         invariant, _, found = str(error).partition(": ")
         return Finding(invariant, found)
     if isinstance(error, AssertionError):
-        return Finding(ASSERTS, _words(error))
-    return Finding(RAISES, _words(error) + of)
+        return Finding(ASSERTS, in_words(error))
+    return Finding(RAISES, in_words(error) + of)
 
 
-def _words(error: BaseException) -> str:
-    """Return an exception and its place in words."""
+def in_words(error: BaseException) -> str:
+    """Return an exception and its place in a user's code in words."""
     name = type(error).__name__
     text = " ".join(str(error).split())
     return f"{name}{': ' if text else ''}{text}{_place(error.__traceback__)}"
@@ -222,6 +242,7 @@ def _place(trace: TracebackType | None) -> str:
         frame
         for frame in traceback.extract_tb(trace)
         if "site-packages" not in frame.filename
+        and not frame.filename.startswith("<frozen ")
         and "/lib/python" not in frame.filename
         and "/loadgen/" not in frame.filename
     ]
@@ -279,6 +300,12 @@ def _difference(first: Ran, second: Ran, tape: Tape, again: Tape) -> str:
         if one != two:
             return f"command {number + 1} was {_line(*one)}, and in the second run {_line(*two)}; {advice}"
     return f"two runs with the same draws ended in different ways; {advice}"
+
+
+def _waits(window_ns: int) -> Iterator[str]:
+    """Yield the line that says by what events were ordered, where their times alone do not."""
+    if window_ns:
+        yield f"events wait up to {window_ns / NS_PER_MS:g} ms for those of a higher priority"
 
 
 def _lines(commands: Sequence[Carried]) -> Iterator[str]:

@@ -50,6 +50,10 @@ cdef class Resident(Streams):
         """Call `call` in a turn of the host's thread, at a time or as soon after it as the thread runs."""
         self.ground.at(at_ns, call)
 
+    def ring(self, int64_t at_ns, call):
+        """Call `call` at a time as an event of the host's thread, whether or not the thread runs."""
+        self.network.world.at(at_ns, call, actor=self.ground.actor)
+
     def later(self, double wait_s, call):
         """Call `call` after a time in seconds, as `loop.call_later` does."""
         self.ground.at(self.time.now_ns() + <int64_t>(wait_s * 1e9), call)

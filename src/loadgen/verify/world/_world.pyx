@@ -11,7 +11,7 @@ from libc.string cimport memcpy, memmove
 
 cdef int64_t NEVER = <int64_t>1 << 62
 
-# The kinds of the world's own events, those of actor 0.
+# The kind of the world's own events, whatever actor they are for. No actor has it.
 cdef enum:
     CALL = 0
 
@@ -138,7 +138,7 @@ cdef class World:
         self.note(<uint64_t>event.actor << 32 ^ <uint64_t>event.kind << 48 ^ <uint64_t>event.argument)
         if self.log is not None:
             self.log.append((self.now_ns, event.actor, event.kind, event.argument, self.trace))
-        if event.actor:
+        if event.kind != CALL:
             self.handlers[event.actor](<PyObject *>self.actors[event.actor], event.kind, event.argument)
         else:
             try:
@@ -229,11 +229,11 @@ cdef class World:
 
     # ── The Python face ─────────────────────────────────────────────────────────────────────────────────────────────
 
-    def at(self, int64_t at_ns, call):
-        """Call `call` at a time, or now when that has passed."""
+    def at(self, int64_t at_ns, call, *, int actor=0):
+        """Call `call` at a time, or now when that has passed, as an event of the actor."""
         self.call_numbers += 1
         self.calls[self.call_numbers] = call
-        self.schedule(at_ns, 0, CALL, self.call_numbers)
+        self.schedule(at_ns, actor, CALL, self.call_numbers)
 
     def note_text(self, bytes text not None):
         """Add a text to the trace: what was decided or seen outside of events."""

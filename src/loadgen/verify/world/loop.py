@@ -15,21 +15,18 @@ import weakref
 from asyncio import events, futures
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator, Iterable
-from heapq import heapify, heappop, heappush
 from typing import Any, TypeVar
 
 from loadgen.verify.world._ground import Ground
 from loadgen.verify.world._resident import advance
 from loadgen.verify.world.host import HOST, Host
 from loadgen.verify.world.listener import Listener
-from loadgen.verify.world.net import Net
+from loadgen.verify.world.net import SCENARIO, Net
+from loadgen.verify.world.timers import Timers
 
 T = TypeVar("T")
 
 NS_PER_S = 1_000_000_000
-
-_FEWEST_STALE = 64
-"""Cancelled timers that are kept before the heap is looked through for them."""
 
 
 class Stuck(Exception):
@@ -80,11 +77,9 @@ class Loop(asyncio.BaseEventLoop):
         self._callbacks_left = most_callbacks
         self._most_callbacks = most_callbacks
         self._soon: deque[Any] = deque()
-        self._timers: list[tuple[int, int, Any]] = []
+        self._timers: dict[Host, Timers] = {}
         self._numbers = 0
         self._ports = 20_000
-        self._stale = 0
-        self._armed_ns = -1
         self._tasks: list[weakref.ref[Task[Any]]] = []
         self._most_tasks = 64
         self._generators: list[weakref.ref[AsyncGenerator[Any, Any]]] = []
@@ -128,41 +123,20 @@ class Loop(asyncio.BaseEventLoop):
     ) -> events.TimerHandle:
         at_ns = max(at_ns, self._net.now_ns())
         handle: Any = events.TimerHandle(at_ns / NS_PER_S, callback, args, self, context)
-        self._numbers += 1
-        heappush(self._timers, (at_ns, self._numbers, handle))
-        handle._scheduled = True
-        self._arm()
+        self._timers_of(handle).add(at_ns, handle)
         return handle  # type: ignore[no-any-return]
 
     def _timer_handle_cancelled(self, handle: Any) -> None:
         if handle._scheduled:
-            self._stale += 1
-            if self._stale > _FEWEST_STALE and 2 * self._stale > len(self._timers):
-                self._timers = [each for each in self._timers if not each[2].cancelled()]
-                heapify(self._timers)
-                self._stale = 0
+            self._timers_of(handle).on_cancelled()
 
-    def _arm(self) -> None:
-        """Have the world wake the loop at the time of its first timer."""
-        while self._timers and self._timers[0][2].cancelled():
-            heappop(self._timers)
-            self._stale -= 1
-        if self._timers and not 0 <= self._armed_ns <= self._timers[0][0]:
-            self._armed_ns = self._timers[0][0]
-            self._world.at(self._armed_ns, self._ring)
-
-    def _ring(self) -> None:
-        now_ns = self._world.now_ns
-        if now_ns >= self._armed_ns:
-            self._armed_ns = -1
-        while self._timers and self._timers[0][0] <= now_ns:
-            handle = heappop(self._timers)[2]
-            handle._scheduled = False
-            if handle.cancelled():
-                self._stale -= 1
-            else:
-                self._soon.append(handle)
-        self._arm()
+    def _timers_of(self, handle: Any) -> Timers:
+        """Return the timers of the host to which a callback belongs."""
+        host = handle._context.get(HOST) or self._net.host(SCENARIO)
+        timers = self._timers.get(host)
+        if timers is None:
+            self._timers[host] = timers = Timers(self._world, host.resident, self._soon)
+        return timers
 
     def _run_once(self) -> None:
         """Run the callbacks that are there; where there is none, let the world go on until there is one."""

@@ -3,10 +3,11 @@
 Inside `sealed`, the functions of `time`, `os.urandom`, unseeded `random` and `uuid.uuid1` are replaced wherever a
 module has them, and each asks the world that is open; in another thread, and where no world is open, it is the real
 one.
-`secrets`, `uuid.uuid4` and `random.SystemRandom` follow, as they ask `os.urandom`.
+`secrets`, `uuid.uuid4` and `random.SystemRandom` follow, as they ask `os.urandom`. Code of a world that looks up a name
+or connects a socket without the event loop gets NotImplementedError: it would wait in real time for real servers.
 
 Not sealed, as it cannot be: `datetime.now()` and other C code that reads a clock by itself, the order of a set of
-strings (PYTHONHASHSEED) and of objects (their addresses), threads, and sockets that are made without the event loop.
+strings (PYTHONHASHSEED) and of objects (their addresses), and threads.
 A run that depends on one of them differs from its second run, where it depends on it twice in different ways.
 """
 
@@ -15,6 +16,7 @@ from __future__ import annotations
 import gc
 import os
 import random
+import socket
 import sys
 import threading
 import time
@@ -125,6 +127,34 @@ _REPLACED: dict[Callable[..., Any], Callable[..., Any]] = {
 }
 """By real function, the one that stands in its place."""
 
+_REAL_GETADDRINFO = socket.getaddrinfo
+_REAL_CONNECT = socket.socket.connect
+_REAL_CONNECT_EX = socket.socket.connect_ex
+
+
+def _refuse_in_a_world() -> None:
+    if _open.clocks is not None and _inside():
+        raise NotImplementedError(
+            "a simulated world has no sockets of the kernel; connect by the event loop, as redis.asyncio does"
+        )
+
+
+def _getaddrinfo(host: Any, port: Any, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0) -> Any:
+    if not flags & socket.AI_NUMERICHOST:
+        _refuse_in_a_world()
+    return _REAL_GETADDRINFO(host, port, family, type, proto, flags)
+
+
+def _connect(self: socket.socket, address: Any) -> None:
+    _refuse_in_a_world()
+    _REAL_CONNECT(self, address)
+
+
+def _connect_ex(self: socket.socket, address: Any) -> int:
+    _refuse_in_a_world()
+    return _REAL_CONNECT_EX(self, address)
+
+
 _OUTSIDE = frozenset({"asyncio", "threading", "selectors", "queue", "socket", "_pytest", "pytest", "faulthandler"})
 """Modules that keep real clocks: those that work below the world, or beside it in other threads."""
 
@@ -140,6 +170,9 @@ def sealed() -> Iterator[None]:
     """
     _exchange(_REPLACED)
     random.Random.seed = _seed  # type: ignore[method-assign]
+    socket.getaddrinfo = _getaddrinfo
+    socket.socket.connect = _connect  # type: ignore[method-assign, assignment]
+    socket.socket.connect_ex = _connect_ex  # type: ignore[method-assign, assignment]
     # What there is by now is no garbage of a world's, and is not looked through after each.
     gc.freeze()
     try:
@@ -147,6 +180,9 @@ def sealed() -> Iterator[None]:
     finally:
         gc.unfreeze()
         random.Random.seed = _REAL_SEED  # type: ignore[method-assign]
+        socket.getaddrinfo = _REAL_GETADDRINFO
+        socket.socket.connect = _REAL_CONNECT  # type: ignore[method-assign]
+        socket.socket.connect_ex = _REAL_CONNECT_EX  # type: ignore[method-assign]
         _exchange({stand_in: real for real, stand_in in _REPLACED.items()})
 
 

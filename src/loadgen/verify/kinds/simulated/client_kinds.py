@@ -23,6 +23,7 @@ from loadgen.verify.scenario.settings import (
     VANISH,
 )
 from loadgen.verify.tape import Tape
+from loadgen.verify.world._order import Uniform
 
 KEPT = (PAUSE, CUT, PARTITION, SLOW, VANISH, REFUSE, SILENCE)
 """The faults that no server loses data by."""
@@ -93,7 +94,7 @@ class ClientKind:
 
     def run(self, tape: Tape) -> Outcome:
         case = Case(self._profile, self._operations)
-        found = ran(case.scenario, tape, self._profile.settings, narrow_links)
+        found = ran(case.scenario, tape, self._profile.settings, narrow_links, order=Uniform)
         finding = found.finding
         if finding is None:
             return Outcome(
@@ -117,5 +118,5 @@ class ClientKind:
     def events(self, tape: Tape) -> list[str]:
         """Run the case of a tape; return its plan and its operations, in the order of their ends."""
         case = Case(self._profile, self._operations)
-        ran(case.scenario, tape, self._profile.settings, narrow_links)
+        ran(case.scenario, tape, self._profile.settings, narrow_links, order=Uniform)
         return [*case.lines()]

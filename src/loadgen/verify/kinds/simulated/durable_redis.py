@@ -24,6 +24,7 @@ from loadgen.verify.scenario.states import always, sometimes
 from loadgen.verify.scenario.world import World
 from loadgen.verify.step import Step
 from loadgen.verify.tape import OPERATION, Tape
+from loadgen.verify.world._order import Uniform
 from loadgen.verify.world.redis.append_only import ALWAYS, EVERYSEC, NO
 
 NAME = "redis_power_cuts"
@@ -141,7 +142,7 @@ class DurableRedis:
         self._settings = bounds.redis(Settings(FAULTS, within_s=within_s, states=(CUT_OFF, LOST)))
 
     def run(self, tape: Tape) -> Outcome:
-        found = ran(self._scenario, tape, self._settings)
+        found = ran(self._scenario, tape, self._settings, order=Uniform)
         finding = found.finding
         return Outcome(
             Verdict.PASS if finding is None else Verdict.FAIL,
@@ -156,7 +157,7 @@ class DurableRedis:
 
     def events(self, tape: Tape) -> list[str]:
         """Run the case of a tape; return the commands that the server carried out."""
-        return [*_lines(ran(self._scenario, tape, self._settings))]
+        return [*_lines(ran(self._scenario, tape, self._settings, order=Uniform))]
 
     async def _scenario(self, world: World) -> None:
         """Have some clients write and read a few keys, then read every key once more."""

@@ -17,7 +17,7 @@ from loadgen.phase import Phase
 from loadgen.plan import Weights
 from loadgen.protocol import PROTOCOLS as SPOKEN
 from loadgen.protocol import Wire
-from loadgen.units import NS_PER_MS, NS_PER_S, NS_PER_US
+from loadgen.units import NS_PER_MS, NS_PER_S
 from loadgen.verify.case import Outcome, Verdict
 from loadgen.verify.checkers import register
 from loadgen.verify.checkers._register import Register
@@ -38,10 +38,10 @@ from loadgen.verify.kinds.simulated.weather import Weather
 from loadgen.verify.tape import MOST, OPERATIONS, Tape
 from loadgen.verify.world._ground import Ground
 from loadgen.verify.world._network import Network
-from loadgen.verify.world._order import Order, Priorities, Uniform
 from loadgen.verify.world._proxy import DELAYED, LIMITED, WHOLE
 from loadgen.verify.world._world import BrokenInvariant, World
 from loadgen.verify.world.engine_load import EngineLoad, Ran, Unfinished
+from loadgen.verify.world.policy import drawn_order
 from loadgen.verify.world.proxy import WorldProxy
 from loadgen.verify.world.servers import BuiltinServer
 from loadgen.verify.world.toxics import STRENGTHS
@@ -50,8 +50,6 @@ PORT = 6379
 MOST_OPERATIONS = 1_000_000
 EVENTS_PER_OPERATION = 4
 """About so many events has a world for each request, by which changes of priorities are placed."""
-WINDOWS_NS = (100 * NS_PER_US, 10 * NS_PER_US, NS_PER_MS)
-"""How long an event may wait for others of a higher priority: at most a hundredth of the least timeout."""
 HOPS = 6
 """The events of a round trip, each of which may wait for a window."""
 
@@ -187,14 +185,6 @@ class EngineOperations:
                 for at_ns, name, number, kind, argument, trace in world.logged()
             )
             world.close()
-
-
-def drawn_order(tape: Tape, events: int) -> Order:
-    """Return the policy of a seed: which of several events that are due comes first."""
-    if not tape.weighted(((2, False), (1, True)), "scheduling by priorities"):
-        return Uniform(tape)
-    changes = tape.between(0, 4, "changes of priorities")
-    return Priorities(tape, events, changes, tape.choice(WINDOWS_NS, "window of priorities"))
 
 
 class _Run:
