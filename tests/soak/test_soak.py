@@ -76,10 +76,10 @@ def test_a_real_soak_is_paused_by_a_no_go_kept_and_judged_again(tmp_path: Path, 
     rows = [*kept.rows()]
     assert rows[0].t_s < 0 < rows[-1].t_s == 3
     assert [b.t_s >= a.t_s for a, b in itertools.pairwise(rows)] == [True] * (len(rows) - 1)
-    last = dict(zip(rows[-1].names, rows[-1].values, strict=True))
-    assert (last["redis.expired_keys"] or 0) > 10
+    newest = kept.newest()
+    assert newest["redis.expired_keys"] > 10
     # The process that listens at a given address is read, too.
-    assert (last["proc.fds"] or 0) >= 4
+    assert newest["proc.fds"] >= 4
     assert kept.heartbeat is not None
     assert kept.heartbeat["state"] == "ended"
     assert any(line.startswith("[5/5] 3s: ") for line in kept.log())
@@ -116,13 +116,15 @@ def test_a_real_soak_beside_another_server_is_held_against_that(tmp_path: Path) 
     assert done.status == 4, done.stderr + done.stdout
     gets = [int(calls.group(1)) for text in found if (calls := re.search(r"cmdstat_get:calls=(\d+)", text))]
     assert len(gets) == 2
-    assert gets[0] == gets[1] > 100
+    # A worker that waits for a CPU may leave the last requests out.
+    assert gets[0] == pytest.approx(gets[1], rel=0.1)
+    assert min(gets) > 100
     assert re.search(rf"requests/s, poisson, and at the same time on redis \S+, {address}", said)
     assert re.search(rf"1s: redis \S+, {address}: FD=\d+", said), said
     assert re.search(rf"growth is what redis \S+, \S+ has beyond redis \S+, {address}, which had the same load", said)
     kept, theirs = folder.read(run), folder.read(run / "against")
     assert theirs.run["target"].endswith(address)
-    assert [row.t_s for row in theirs.rows()] == [row.t_s for row in kept.rows()]
+    assert [[*each.rows()][-1].t_s for each in (kept, theirs)] == [1, 1]
     assert any(line.startswith("[2/2] 1s: ") for line in theirs.log())
     assert theirs.result is not None
     assert kept.result is not None
