@@ -20,7 +20,7 @@ STUBTEST := --ignore-disjoint-bases --allowlist tests/stubtest-allowlist.txt --i
 ARGS     ?=
 FUZZ_SECONDS ?= 60
 
-.PHONY: help run build test laws seeds campaign lint type bench bench-client bench-histories bench-proxy mutants simulate soak-rates gates stills trials fuzz asan cover clean
+.PHONY: help run build test laws seeds campaign lint type bench bench-client bench-histories bench-proxy mutants simulate soak-rates soaks gates stills trials fuzz asan cover clean
 .DEFAULT_GOAL := help
 
 help:  ## list these targets
@@ -77,6 +77,10 @@ simulate: $(BUILT)  ## how often the rule of comparisons errs, in simulated suit
 
 soak-rates: $(BUILT)  ## how often the verdict of a soak errs, in simulated series with fixed seeds: some minutes
 	$(BIN)/python benchmark/soak_rates.py $(ARGS)
+
+soaks: $(BUILT)  ## whether soaks of healthy servers pass, with real servers: 45 minutes; ARGS=--real: long ones and leaks
+	@scripts/prepare servers
+	$(BIN)/python benchmark/soaks.py $(ARGS)
 
 gates: $(BUILT)  ## how often a gate is right on this host, with real servers: an hour or more
 	$(BIN)/python benchmark/gates.py $(ARGS)

@@ -12,7 +12,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -67,8 +67,8 @@ def installed(kind: str) -> bool:
 
 
 @contextlib.contextmanager
-def started(kind: str, cpu: int | None) -> Iterator[Server]:
-    """A server of the given kind. Raises BenchmarkError when it does not start."""
+def started(kind: str, cpu: int | None, more: Sequence[str] = ()) -> Iterator[Server]:
+    """A server of the given kind, with these options more. Raises BenchmarkError when it does not start."""
     with tempfile.TemporaryDirectory(prefix="loadgen-bench-") as folder:
         # memcached gives up root, so its working folder must be open to others.
         Path(folder).chmod(0o755)
@@ -76,7 +76,7 @@ def started(kind: str, cpu: int | None) -> Iterator[Server]:
             port = free_port()
             with pinned(cpu):
                 process = subprocess.Popen(
-                    command(kind, port, folder),
+                    [*command(kind, port, folder), *more],
                     cwd=folder,
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import lzma
 import os
 import signal
 import subprocess
@@ -57,6 +58,29 @@ def test_a_torn_last_line_is_left_out_and_said_so_at_every_length(tmp_path: Path
     found = read(tmp_path)
     assert [row.t_s for row in found.rows()] == [1, 2]
     assert found.torn == [folder.SAMPLES]
+
+
+def test_a_folder_whose_files_are_compressed_is_read_as_it_was(tmp_path: Path) -> None:
+    with RunFolder(tmp_path, {"version": "1"}) as run:
+        for t in range(3):
+            run.sample(Row(t, NAMES, [t, None]))
+        run.event({"type": "baseline", "wall_s": 1.0, "t_s": 0})
+        run.log("Baseline: FD=24")
+        run.result({"verdict": "pass"})
+    whole = read(tmp_path)
+    for name in (folder.SAMPLES, folder.EVENTS, folder.LOG, folder.RESULT):
+        (tmp_path / f"{name}.xz").write_bytes(lzma.compress((tmp_path / name).read_bytes()))
+        (tmp_path / name).unlink()
+    packed = read(tmp_path)
+    assert [*packed.rows()] == [*whole.rows()]
+    assert packed.newest() == whole.newest() == {"redis.fds": 2}
+    assert (packed.events, packed.log(), packed.result) == (whole.events, ["Baseline: FD=24"], {"verdict": "pass"})
+    assert packed.torn == []
+
+    (tmp_path / f"{folder.SAMPLES}.xz").write_bytes((tmp_path / f"{folder.SAMPLES}.xz").read_bytes()[:-9])
+    for refused in (lambda: [*packed.rows()], packed.newest):
+        with pytest.raises(UsageError, match=r"samples\.ndjson: cannot be read \(samples\.ndjson\.xz cannot be d"):
+            refused()
 
 
 def test_damage_before_the_end_is_no_torn_line(tmp_path: Path) -> None:

@@ -12,19 +12,24 @@ last line that was not written to its end is left out, and said so. It does not 
     metrics_final.prom  the newest values, in Prometheus's text exposition
     evidence/           files that monitors kept at a breach and at the end
     result.json         the verdict; the last file. Without it, the soak has not ended, or was killed
+
+Every file but `run.json` may be compressed by xz when the soak has ended: `samples.ndjson.xz` is read as it is.
 """
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import math
 import mmap
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, BinaryIO, NamedTuple, Self
 
 from loadgen.errors import OutputError, UsageError
 from loadgen.escape import printable
@@ -251,7 +256,7 @@ class KeptRun:
         """
         path = self.path / SAMPLES
         try:
-            with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            with _opened(path) as file, _mapped(file) as data:
                 columns_at = data.rfind(_COLUMNS)
                 head = data[columns_at : data.find(b"\n", columns_at) + 1] if columns_at >= 0 else b""
                 tail_at = max(columns_at + len(head), len(data) - _TAIL)
@@ -277,13 +282,15 @@ class KeptRun:
     def log(self) -> list[str]:
         """Return the lines of `soak.log`."""
         try:
-            return (self.path / LOG).read_text("utf-8", "replace").splitlines()
+            with _opened(self.path / LOG) as file:
+                return file.read().decode("utf-8", "replace").splitlines()
         except OSError:
             return []
 
     def _object(self, name: str, *, must: bool = False) -> dict[str, Any] | None:
         try:
-            found = json.loads((self.path / name).read_bytes())
+            with _opened(self.path / name) as file:
+                found = json.loads(file.read())
         except FileNotFoundError:
             if must:
                 raise UsageError(f"{self._name} is no run folder of a soak: it has no {name}.") from None
@@ -299,7 +306,7 @@ class KeptRun:
     def _lines(self, name: str) -> Iterator[Any]:
         """Yield the values of a file's lines; leave a torn last line out, and note it."""
         try:
-            with (self.path / name).open("rb") as file:
+            with _opened(self.path / name) as file:
                 for number, line in enumerate(file, 1):
                     if not line.endswith(b"\n"):
                         self.torn.append(name)
@@ -321,6 +328,30 @@ class KeptRun:
 _COLUMNS = b'{"type":"columns"'
 _TAIL = 1 << 18
 """Bytes at the end of the samples: some hundreds of them."""
+
+
+def _opened(path: Path) -> BinaryIO:
+    """Open a file to read, or its compressed form where it is not there. Raises OSError."""
+    try:
+        return path.open("rb")
+    except FileNotFoundError:
+        packed = path.with_name(f"{path.name}.xz").read_bytes()
+    try:
+        # Few folders are compressed, and a Python may be built without it.
+        import lzma
+    except ImportError:
+        raise OSError(errno.ENOTSUP, f"{path.name}.xz is compressed, and this Python has no lzma") from None
+    try:
+        return io.BytesIO(lzma.decompress(packed))
+    except lzma.LZMAError as error:
+        raise OSError(errno.EINVAL, f"{path.name}.xz cannot be decompressed: {error}") from None
+
+
+def _mapped(file: BinaryIO) -> AbstractContextManager[mmap.mmap | bytes]:
+    """Return the bytes of a file, which are read as far as they are looked at. Raises ValueError for an empty file."""
+    if isinstance(file, io.BytesIO):
+        return nullcontext(file.getvalue())
+    return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
 
 
 def _value(line: bytes) -> Any:
