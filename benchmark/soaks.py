@@ -303,8 +303,8 @@ TEMPLATES = ("report.md", "soak.md")
 
 def hold(soaks: Sequence[Soaked], folder: Path, at_once: int) -> list[str]:
     """Hold all soaks, so many at a time, and say how each ended. Return what could not be held, in sentences."""
-    if folder.exists():
-        shutil.rmtree(folder)
+    for each in soaks:
+        shutil.rmtree(folder / each.name, ignore_errors=True)
     failures: list[str] = []
 
     def one(soaked: Soaked) -> None:
@@ -341,6 +341,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--real", action="store_true", help="long soaks and planted leaks instead of the recorded ones")
     parser.add_argument("--packed", type=Path, metavar="FOLDER", help="judge the soaks that are packed in this folder")
+    parser.add_argument("--only", default="", metavar="REGEX", help="those soaks whose names match")
     parser.add_argument("--runs", type=int, default=40, metavar="N", help="soaks of healthy servers (default: 40)")
     parser.add_argument("--at-once", type=int, default=10, metavar="N", help="soaks at a time (default: 10)")
     parser.add_argument("--minutes", type=float, default=FULL_MINUTES, metavar="N", help="of each (default: 10)")
@@ -349,16 +350,17 @@ def main() -> int:
         if options.packed is not None:
             return judge(options.packed)
         if options.real:
-            soaks = real(options.minutes)
+            soaks = [each for each in real(options.minutes) if re.search(options.only, each.name)]
             failures = hold(soaks, FOLDER / "real", len(soaks))
             held = [each for each in soaks if (FOLDER / "real" / each.name / RESULT).exists()]
             right = [told(each, FOLDER / "real" / each.name) for each in held]
             return 3 if failures else int(not all(right))
-        soaks = tuple(healthy(options.runs, options.minutes))
+        every = [*healthy(options.runs, options.minutes)]
+        soaks = [each for each in every if re.search(options.only, each.name)]
         failures = hold(soaks, FOLDER / "recorded", options.at_once)
         into = FOLDER / "packed"
         shutil.rmtree(into, ignore_errors=True)
-        for each in soaks:
+        for each in every:
             if (FOLDER / "recorded" / each.name / RESULT).exists():
                 packed(FOLDER / "recorded" / each.name, into / each.name)
         return 3 if failures else judge(into)

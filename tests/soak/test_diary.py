@@ -6,11 +6,12 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
 from soaks import SERIES, asked
 
-from loadgen.events import Event
 from loadgen.monitors.board import Board
 from loadgen.monitors.reading import Gap, Reading
+from loadgen.soak.asked import Asked
 from loadgen.soak.diary import Diary
 from loadgen.soak.folder import RunFolder
 from loadgen.soak.go import Go
@@ -39,19 +40,37 @@ def served(go: Go) -> tuple[int, list[str]]:
     return page.status, json.loads(page.body)["why"]
 
 
+def diary_of(of: Asked, folder: Path, board: Board, go: Go | None = None) -> Diary:
+    return Diary(
+        of,
+        lambda event: None,
+        board=board,
+        open_folder=lambda started_s: RunFolder(folder, {"started_s": started_s}),
+        version="0",
+        host="host",
+        target="process 1",
+        go=go,
+    )
+
+
+@pytest.mark.parametrize(("settle_s", "at_s"), [(10.0, -5.0), (9.0, -4.0), (0.0, 1.0)])
+def test_the_evidence_of_the_baseline_is_asked_for_once_and_before_what_the_baseline_is_of(
+    settle_s: float, at_s: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of = asked(settle_s=settle_s, series={"proc.fds": SERIES["proc.fds"]})
+    diary = diary_of(of, tmp_path, Told())
+    seen: list[tuple[float, str]] = []
+    for second in range(1 - round(settle_s), 100):
+        monkeypatch.setattr(diary.captures, "ask", lambda why, at=float(second): seen.append((at, why)))
+        diary.sample(float(second), {"proc.fds": 22.0}, 0)
+    diary.captures.close(0.0)
+    assert seen == [(at_s, "the baseline")]
+
+
 def test_a_growth_that_is_red_and_a_restart_are_a_no_go_from_then_on(tmp_path: Path) -> None:
-    board, events = Told(), list[Event]()
+    board = Told()
     with Go(serves=("127.0.0.1", 0)) as go:
-        diary = Diary(
-            OF,
-            events.append,
-            board=board,
-            open_folder=lambda started_s: RunFolder(tmp_path / "run", {"started_s": started_s}),
-            version="0",
-            host="host",
-            target="process 1",
-            go=go,
-        )
+        diary = diary_of(OF, tmp_path / "run", board, go)
 
         def sample(second: int, per_min: float) -> None:
             value = 22 + per_min * max(0, second) / 60

@@ -57,6 +57,8 @@ class Diary:
         self.go = go or Go()
         self.journal = Journal(asked, against=against)
         self.captures = Captures(board.evidence, tuple(asked.kinds))
+        self.has_evidence = False
+        """True when the evidence of the baseline has been asked for."""
         self.columns = tuple(asked.series)
         self.began_wall_s = time.time()
         self.state = "settling"
@@ -87,6 +89,10 @@ class Diary:
     def sample(self, t_s: float, values: Mapping[str, float], length_ns: int) -> None:
         values = {column: short for column, value in values.items() if (short := kept(value)) is not None}
         self.newest.update(values)
+        if not self.has_evidence and t_s >= -self.asked.schedule.settle_s / 2:
+            # A server that is asked takes memory for it, for good: what the baseline is of comes after that.
+            self.captures.ask("the baseline")
+            self.has_evidence = True
         row = Row(kept(t_s) or 0, self.columns, [values.get(column) for column in self.columns])
         self.keep(lambda folder: folder.sample(row))
         for news in self.journal.sample(row, time.time()):

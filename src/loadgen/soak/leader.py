@@ -115,8 +115,6 @@ class Soak(Side):
                 raise TargetError("the server answered nothing while the soak settled, so it has no rate to soak at.")
             left_s /= 2
         self.put_on_all(left_s, self.rate_per_s)
-        for side in self.sides:
-            side.captures.ask("the baseline")
 
     def tell_load(self, load_in_words: Callable[[float], str]) -> None:
         self.load_words = "" if self.plan.load.open_loop else load_in_words(self.rate_per_s)

@@ -52,7 +52,6 @@ class Watching(Diary):
             t_s = number * schedule.every_s - schedule.settle_s
             if t_s > 0 and self.state == "settling":
                 self.state = "soaking"
-                self.captures.ask("the baseline")
             if not self.wait_until(began_s + number * schedule.every_s, gone):
                 return
             self.sample(t_s, self.take_news(keep=True), 0)

@@ -201,7 +201,6 @@ def _rows(ended: SoakEnded) -> list[dict[str, Any]]:
 def _row(asked: Asked, each: Graded) -> dict[str, Any]:
     dimension = asked.series[each.column].dimension
     known = each.base is not None and each.final is not None
-    low, high = soak.rate(each, each.grown.low), soak.rate(each, each.grown.high)
     bonus, target, warn, red = each.band.texts
     return {
         "metric": _metric(asked, each.column),
@@ -210,7 +209,7 @@ def _row(asked: Asked, each: Graded) -> dict[str, Any]:
         "final": figures.NOTHING if each.final is None else soak.value(each.final, dimension),
         "growth": _signed((each.final or 0) - (each.base or 0), dimension) if known else figures.NOTHING,
         "rate": soak.rate(each, each.grown.slope),
-        "may_be": figures.NOTHING if each.grown.low is None else f"{low} to {high}",
+        "may_be": soak.span(each),
         "bonus": f"<{bonus}",
         "target": f"<{target}",
         "warn": f">{warn}",
@@ -322,6 +321,7 @@ def _series(ended: SoakEnded, means: Mapping[str, float]) -> Iterator[dict[str, 
     """Yield every series with its baseline, its newest value, its growth and its mean."""
     last: Mapping[str, Reached] = ended.found.checkpoints[-1].reached if ended.found.checkpoints else {}
     bases: Mapping[str, Base] = ended.found.bases
+    counted = frozenset(ended.asked.counted)
     for column, known in ended.asked.series.items():
         reached = last.get(column)
         if reached is None and column not in bases:
@@ -332,11 +332,13 @@ def _series(ended: SoakEnded, means: Mapping[str, float]) -> Iterator[dict[str, 
             return figures.NOTHING if value is None else soak.value(value, dimension)
 
         growth = reached.growth if reached is not None else None
+        # What is counted from one sample to the next is shown as the sum since the beginning.
+        base = 0.0 if column in counted else bases[column].value if column in bases else None
         yield {
             "series": column,
-            "baseline": words(bases[column].value if column in bases else None),
+            "baseline": words(base),
             "final": words(reached.value if reached is not None else None),
             "growth": figures.NOTHING if growth is None else _signed(growth, dimension),
-            "mean": words(means.get(column)),
+            "mean": words(None if column in counted else means.get(column)),
             "meaning": known.meaning,
         }

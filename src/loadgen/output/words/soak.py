@@ -181,9 +181,8 @@ def growth(asked: Asked, each: Graded) -> str:
     who = f"; {each.named}" if each.named else ""
     if each.best is None or each.worst is None:
         return f"{name}: growth{dataset} cannot be told: {each.grown.why}{who}"
-    found = (
-        f"{name} grew by {rate(each, each.grown.slope)} ({rate(each, each.grown.low)} to {rate(each, each.grown.high)})"
-    )
+    by, may_be = rate(each, each.grown.slope), span(each)
+    found = f"{name} grew by {by}" if may_be == by else f"{name} grew by {by} ({may_be})"
     red = f"red is above {each.band.texts[3]}"
     match each.passed:
         case False:
@@ -206,15 +205,12 @@ def grade(each: Graded) -> str:
 def cells(asked: Asked, each: Graded) -> list[str]:
     """Return a row of the table of bands."""
     dimension = asked.series[each.column].dimension
-    may_be = (
-        figures.NOTHING if each.grown.low is None else f"{rate(each, each.grown.low)} to {rate(each, each.grown.high)}"
-    )
     return [
         label(asked, each.column),
         figures.NOTHING if each.base is None else value(each.base, dimension),
         figures.NOTHING if each.final is None else value(each.final, dimension),
         rate(each, each.grown.slope),
-        may_be,
+        span(each),
         f"<{each.band.texts[1]}",
         f">{each.band.texts[2]}",
         f">{each.band.texts[3]}",
@@ -309,7 +305,7 @@ def value(number: float, dimension: Dimension) -> str:
         return f"{100 * number:.3g}%"
     if dimension == PER_TIME:
         return f"{number:.4g}/s"
-    return f"{number:.10g}"
+    return f"{number:.10g}" if number == int(number) else f"{number:.6g}"
 
 
 def _reached(each: Reached, dimension: Dimension) -> str:
@@ -340,6 +336,12 @@ def rate(each: Graded, per_ns: float | None) -> str:
     if each.band.dimension.size:
         return _per_min(number, SIZE)
     return f"{number:.3g}/min" if abs(number) >= _LEAST_RATE else "0/min"
+
+
+def span(each: Graded) -> str:
+    """Return what a growth per minute may be: "3.9/min to 4.2/min", or one number where both are written alike."""
+    low, high = rate(each, each.grown.low), rate(each, each.grown.high)
+    return low if low == high else f"{low} to {high}"
 
 
 _LEAST_RATE = 0.001
