@@ -267,8 +267,10 @@ def rows_of(totals: Totals = GOOD, values: Values = lambda t: {"proc.fds": 5, "l
 
 def test_errors_fail_and_objectives_are_rows() -> None:
     slow = ObjectiveSeen("p99 ≤ 5ms", Attainment.BREACHED, "9.1ms")
-    verdict = rows_of(replace(GOOD, values={**GOOD.values, "errors": Fraction(3)}, objectives=(slow,)))
-    assert (row(verdict, "no errors").passed, row(verdict, "no errors").found) == (False, "3 of 300,000 requests")
+    kinds = {"error_replies": Fraction(1), "timeouts": Fraction(2), "lost": Fraction(0)}
+    verdict = rows_of(replace(GOOD, values={**GOOD.values, "errors": Fraction(3), **kinds}, objectives=(slow,)))
+    found = "3 of 300,000 requests (error replies 1, timeouts 2)"
+    assert (row(verdict, "no errors").passed, row(verdict, "no errors").found) == (False, found)
     assert (row(verdict, "SLO p99 ≤ 5ms").passed, row(verdict, "SLO p99 ≤ 5ms").found) == (False, "9.1ms")
     assert row(rows_of(Totals()), "no errors").passed is None
 

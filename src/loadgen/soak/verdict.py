@@ -254,10 +254,18 @@ def _errors(asked: Asked, found: Found) -> Row | None:
     """Return the row of the load's errors; None where there is no load, as its errors are somebody else's to count."""
     if not any(asked.of_load(column) for column in asked.series):
         return None
-    errors, requests = found.totals.values.get("errors"), found.totals.values.get("requests")
+    values = found.totals.values
+    errors, requests = values.get("errors"), values.get("requests")
     if not isinstance(errors, Fraction) or not isinstance(requests, Fraction) or not requests:
         return Row("no errors", Level.MUST, None, "no request was counted")
-    return Row("no errors", Level.MUST, not errors, f"{int(errors):,} of {int(requests):,} requests")
+    counts = [(name.replace("_", " "), values.get(name)) for name in _ERRORS]
+    kinds = [f"{name} {int(count):,}" for name, count in counts if isinstance(count, Fraction) and count]
+    said = f"{int(errors):,} of {int(requests):,} requests" + (f" ({', '.join(kinds)})" if kinds else "")
+    return Row("no errors", Level.MUST, not errors, said)
+
+
+_ERRORS = ("error_replies", "timeouts", "lost", "corrupt")
+"""The kinds of errors, by their names in totals."""
 
 
 def _objectives(found: Found) -> Iterator[Row]:
