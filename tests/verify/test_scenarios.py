@@ -42,6 +42,9 @@ def not_one(world):
 """
 
 
+NO_WORLD = "async def it(): pass"
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "mine.py").write_text(SCENARIOS)
@@ -86,11 +89,16 @@ def test_a_file_names_a_scenario_as_a_module_does(folder: Path) -> None:
         ("raises:scenario", "loadgen: raises: cannot be imported: KeyError: 'no' (raises.py, line 1: {}['no'])."),
         ("half.py:it", "loadgen: half.py: cannot be imported: SyntaxError: '(' was never closed (half.py, line 1)."),
         ("ends:it", "loadgen: ends: cannot be imported: SystemExit: 3 (ends.py, line 1: raise SystemExit(3))."),
+        (
+            "no_world:it",
+            "loadgen: no_world: it cannot be called with a world: too many positional arguments; "
+            "write async def it(world).",
+        ),
         ("mine:not_one", "loadgen: mine has no coroutine function not_one; it has small, passes."),
     ],
 )
 def test_a_word_that_names_no_scenario_is_a_usage_error(folder: Path, word: str, complaint: str) -> None:
-    for name, text in {"raises": "{}['no']", "half": "(", "ends": "raise SystemExit(3)"}.items():
+    for name, text in {"raises": "{}['no']", "half": "(", "ends": "raise SystemExit(3)", "no_world": NO_WORLD}.items():
         (folder / f"{name}.py").write_text(text)
     done = invoked("simulate", word)
     assert (done.status, done.stderr.strip()) == (2, complaint)

@@ -81,6 +81,8 @@ def test_what_is_never_to_happen_is_found_with_the_place_where_each_task_waits()
     assert (finding.invariant, finding.message.partition(",")[0]) == (ENDS, "nothing will ever happen any more")
     assert "waits_in_vain on a on a waits:" not in finding.detail
     assert "waits_in_vain on a waits:" in finding.detail
+    assert "scenario waits:" in finding.detail
+    assert not any("scenario/run.py" in line for line in finding.detail)
     assert any("await event.wait()" in line for line in finding.detail)
 
 

@@ -29,6 +29,11 @@ def loaded(name: str) -> Scenario:
         there = [each for each, value in vars(module).items() if inspect.iscoroutinefunction(value)]
         known = f"it has {', '.join(there)}." if there else "it has no coroutine function."
         raise UsageError(f"{printable(where)} has no coroutine function {printable(function)}; {known}")
+    try:
+        inspect.signature(scenario).bind(None)
+    except TypeError as error:
+        told = f"{printable(where)}: {function} cannot be called with a world: {error}"
+        raise UsageError(f"{told}; write async def {function}(world).") from None
     return scenario
 
 

@@ -197,7 +197,7 @@ def _carried_out(scenario: Scenario, world: World, loop: Loop) -> Finding | None
         await scenario(world)
 
     try:
-        loop.run_until_complete(main())
+        loop.run_until_complete(loop.create_task(main(), name="scenario"))
     except Stuck as stuck:
         return Finding(ENDS, str(stuck), tuple(stuck.stacks.splitlines()))
     except Exception as error:

@@ -343,7 +343,8 @@ def _awaits(coroutine: Any) -> list[str]:
     lines = []
     while coroutine is not None:
         frame = getattr(coroutine, "cr_frame", None) or getattr(coroutine, "ag_frame", None)
-        if frame is not None:
+        # The user's frames only, and not loadgen's that called them.
+        if frame is not None and not frame.f_globals.get("__name__", "").startswith("loadgen.verify.scenario."):
             place = f"{frame.f_code.co_filename}, line {frame.f_lineno}, in {frame.f_code.co_name}"
             lines.append(f"  {place}: {linecache.getline(frame.f_code.co_filename, frame.f_lineno).strip()}")
         coroutine = getattr(coroutine, "cr_await", None) or getattr(coroutine, "ag_await", None)
