@@ -127,7 +127,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("names", nargs="*", help="mutants; all by default")
     parser.add_argument("--campaigns", type=int, default=CAMPAIGNS)
-    parser.add_argument("--ops", type=int, default=100, help="operations of each case (default: 100)")
+    parser.add_argument("--ops", type=int, default=300, help="operations of each case (default: 300)")
     parser.add_argument("--shrink-runs", type=int, default=SHRINK_RUNS)
     parser.add_argument("--no-control", action="store_true", help="do not run the seeds without a mutant")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to a file, too")
