@@ -1,4 +1,4 @@
-"""Measure how often soaks of healthy servers are called leaks, and whether planted leaks are found.
+"""Measure how often soaks of healthy servers fail, and whether planted leaks are found.
 
 .venv/bin/python benchmark/soaks.py            40 soaks of ten minutes, ten at a time, as in `make soaks`: 45 minutes
 .venv/bin/python benchmark/soaks.py --real     three long soaks and three of planted leaks, side by side: half an hour
@@ -6,7 +6,7 @@
 
 The soaks of healthy servers are half of redis-server and half of memcached, each with a server and a `loadgen soak` of
 its own. They are packed (`run.json`, and `samples.ndjson` and `events.ndjson` compressed by xz), and the packed ones
-are judged by `loadgen soak --replay`. At most 1 of 20 should be red.
+are judged by `loadgen soak --replay`. At most 1 of 20 should fail.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ CONNECTIONS = (5, 20, 50)
 """What soaks of healthy servers have in turn: numbers without a common divisor, so that all pairs come."""
 
 MOST_RED = 0.05
-"""The share of healthy servers that may be called leaks."""
+"""The share of healthy servers that may fail."""
 
 ANSWERED = {0: "pass", 1: "FAIL", 4: "can't tell"}
 """The exit statuses of a soak that was held."""
@@ -151,10 +151,10 @@ def table(found: Sequence[Judged]) -> list[str]:
     """Return the tables of verdicts and of grades, as Markdown."""
     kinds = list(dict.fromkeys(server(each.name) for each in found))
     of = {kind: [each for each in found if server(each.name) == kind] for kind in kinds}
-    verdicts = [("server", "soaks", *ANSWER_ORDER), ["---"] * 5]
+    verdicts: list[Sequence[object]] = [("server", "soaks", *ANSWER_ORDER), ["---"] * 5]
     for kind, some in {**of, "all": found}.items():
         verdicts.append((kind, len(some), *counted([each.answer for each in some], ANSWER_ORDER)))
-    grades = [("series", "soaks", *GRADES), ["---"] * 8]
+    grades: list[Sequence[object]] = [("series", "soaks", *GRADES), ["---"] * 8]
     for kind, some in of.items():
         for series in dict.fromkeys(series for each in some for series in each.grades):
             said = [grade(*each.grades[series]) for each in some if series in each.grades]
@@ -320,21 +320,27 @@ def hold(soaks: Sequence[Soaked], folder: Path, at_once: int) -> list[str]:
     return failures
 
 
-def judge(folder: Path) -> int:
-    """Judge all packed soaks, and print the tables; return the exit status."""
+def replayed(folder: Path) -> list[Judged]:
+    """Judge all packed soaks. Raises BenchmarkError when one cannot be judged, or there is none."""
     runs = sorted(each.parent for each in folder.glob(f"*/{RUN}"))
     if not runs:
         raise BenchmarkError(f"{folder} has no soaks")
     with ThreadPoolExecutor(2) as pool:
-        found = list(pool.map(judged, runs))
+        return list(pool.map(judged, runs))
+
+
+def judge(folder: Path) -> int:
+    """Judge all packed soaks, and print the tables; return the exit status."""
+    found = replayed(folder)
     print("\n".join(table(found)))
     for each in found:
         if each.wrong:
             print(f"{each.name}: {each.answer}: {'; '.join(each.wrong)}")
-    red = sum(each.answer == "FAIL" for each in found)
-    size = sum(file.stat().st_size for run in runs for file in run.iterdir())
-    print(f"\n{red} of {len(found)} healthy servers are called leaks; {size / 1e6:.2f} MB", flush=True)
-    return int(red > MOST_RED * len(found))
+    failed = sum(each.answer == "FAIL" for each in found)
+    red = sum(any(best == "red" for best, _ in each.grades.values()) for each in found)
+    size = sum(file.stat().st_size for file in folder.glob("*/*"))
+    print(f"\n{failed} of {len(found)} healthy servers fail, {red} for a growth; {size / 1e6:.2f} MB", flush=True)
+    return int(failed > MOST_RED * len(found))
 
 
 def main() -> int:

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import pytest
 from in_process import invoked
 from run_folders import run_folder, run_that_passed
-from soaks import SERIES, asked
+from soaks import SERIES, asked, column
 
 from loadgen.errors import ExitCode
 from loadgen.judge.check import Check, Level
@@ -115,6 +115,17 @@ def test_a_leak_is_a_cross_a_reason_and_a_name(leaking: Path) -> None:
     assert own == (leaking / "report.md").read_text("utf-8")
     assert f"- FDs: {PEER}" in own.splitlines()
     assert "redis was not read: no answer" in own
+
+
+def test_what_cannot_be_told_of_loadgen_itself_is_in_the_table_and_no_reason(tmp_path: Path) -> None:
+    of = replace(OF, series={**SERIES, "self.tasks": column("tasks")}, kinds={**OF.kinds, "self": "self"})
+
+    def rarely(t: float) -> dict[str, float]:
+        return {**values()(t), **({"self.tasks": 3} if t % 20 == 0 else {})}
+
+    text = reported(run_folder(tmp_path / "run", of, rarely, totals=GOOD))
+    assert re.search(r"^\| Tasks of self \| 3 \| 3 \| \+0 \| - \| - \|.*\| \? \| ❓ \|$", text, re.M)
+    assert "Nothing was found that speaks against it." in text
 
 
 def test_the_pictures_are_those_that_the_report_shows(leaking: Path) -> None:

@@ -51,6 +51,7 @@ def test_connections_of_redis_are_told_apart_by_who_they_are_from_and_not_by_the
     found = difference("clients.txt", before, now)
     assert found.changes == (Change("connections from 10.0.0.8, name cron, of lettuce, last command get", 2, 30),)
     assert culprit("connected_clients", [found]).endswith("cron, of lettuce, last command get +28")
+    assert culprit("used_memory", [found]) == "", "what connections take is a number of its own"
 
 
 def test_statistics_are_held_against_each_other_by_name() -> None:

@@ -409,7 +409,7 @@ def test_growth_that_another_server_has_too_is_none_and_a_leak_beyond_it_fails(t
     assert [row.t_s for row in theirs.rows() if row.t_s > 0] == leaking.times_s
     assert theirs.result is not None
     assert theirs.result["end"]["how"] == "complete"
-    again = Replay(folder.read(leaking.path), against=Replay(theirs).journal()).ended("1")
+    again = Replay(folder.read(leaking.path), against=Replay(theirs).journal).ended("1")
     assert again.verdict == leaking.ended.verdict
 
 

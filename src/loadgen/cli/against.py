@@ -89,7 +89,7 @@ def named(word: str, plan: Plan) -> Other | None:
 def earlier(path: str) -> tuple[Journal, tuple[Reason, ...]]:
     """Return the journal of the soak in a run folder, and the remark on it. Raises UsageError."""
     remark = Reason(Code.STORED, f"growth is what this soak has beyond {path}")
-    return Replay(folder.read(path)).journal(), (remark,)
+    return Replay(folder.read(path)).journal, (remark,)
 
 
 @contextlib.contextmanager

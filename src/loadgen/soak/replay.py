@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from functools import cached_property
 from typing import Any
 
 from loadgen.errors import UsageError
@@ -49,8 +50,9 @@ class Replay:
             asked = replace(asked, checks=checks)
         self.asked = asked
 
+    @cached_property
     def journal(self) -> Journal:
-        """Return the journal, told everything. Raises UsageError for lines that are none of a soak."""
+        """The journal, told everything. Raises UsageError for lines that are none of a soak."""
         journal = Journal(self.asked, against=self._against)
         events = [*self._events()]
         # Checkpoints' own times on the wall say if they were late.
@@ -73,7 +75,7 @@ class Replay:
 
     def ended(self, version: str, notes: tuple[Reason, ...] = ()) -> SoakEnded:
         """Return the end of the soak, judged by this version; `notes` are remarks on the verdict."""
-        journal = self.journal()
+        journal = self.journal
         end = self._end(journal)
         run = self.run.run
         return SoakEnded(

@@ -177,7 +177,7 @@ def replay(given: Given) -> ExitCode:
             against=held,
         )
     with output.opened(verification.wanted(given)) as outputs:
-        journal = recorded.journal()
+        journal = recorded.journal
         outputs.emit(SoakBaseline(recorded.asked, journal.found.bases))
         for at in journal.found.checkpoints:
             outputs.emit(SoakCheckpoint(recorded.asked, at, recorded.began_wall_s + at.t_s))

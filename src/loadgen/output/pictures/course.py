@@ -20,6 +20,8 @@ from loadgen.output.pictures.canvas import INK, MINOR, PAPER, TITLE_SIZE, canvas
 _WIDTH, _HEIGHT = 900, 340
 _LEFT, _RIGHT, _TOP, _BOTTOM = 84, 868, 60, 268
 """The edges of the curve's room."""
+_LONGEST_LINE = 125
+"""Characters of the line below the title, as wide as the picture."""
 _Y_TICKS, _X_TICKS = 6, 9
 
 COLUMNS = 2 * (_RIGHT - _LEFT)
@@ -77,7 +79,7 @@ def svg(course: Course) -> str:
     x = _time_axis(x.low, x.high)
     root = canvas(_WIDTH, _HEIGHT, printable(course.title), printable(course.about, 400), _DARK)
     text(root, 16, 24, printable(course.title), {"font-size": TITLE_SIZE, "font-weight": "600"})
-    text(root, 16, 44, printable(course.about, 150), MINOR)
+    text(root, 16, 44, printable(course.about, _LONGEST_LINE), MINOR)
     runs = gathered(course.points, x.low, x.high, COLUMNS)
     values = [value for run in runs for _, value in run]
     if not values:

@@ -161,12 +161,19 @@ def summary(ended: SoakEnded) -> str:
 
 
 def why(ended: SoakEnded) -> list[str]:
-    """Return why the soak did not pass, the gravest first; then what is said and has no consequence."""
+    """Return why the soak did not pass, the gravest first; then what is said and has no consequence.
+
+    What cannot be told of loadgen's own processes is not said: it has no consequence, and the table has it.
+    """
     judged = ended.verdict
     said: list[tuple[Severity, str]] = [
         (row.severity, f"{row.name}: {row.found}") for row in judged.rows if not row.passed
     ]
-    said += [(each.severity, growth(ended.asked, each)) for each in judged.graded if not each.passed or each.warns]
+    said += [
+        (each.severity, growth(ended.asked, each))
+        for each in judged.graded
+        if each.warns or (not each.passed and each.level is Level.MUST)
+    ]
     said += [(each.severity, f"check {checks.line(each)}") for each in judged.checked if not each.passed]
     order = [*Severity]
     ranked = sorted(said, key=lambda pair: order.index(pair[0]))
