@@ -93,6 +93,22 @@ def test_each_verb_has_help_of_its_own(verb: str) -> None:
     assert done.stdout.startswith(f"usage: loadgen {verb}")
 
 
+@pytest.mark.parametrize(
+    ("verb", "shown"),
+    [
+        ("run", "1m, or 10s without CONFIG"),
+        ("soak", "(default: 30m)"),
+        ("soak", "(default: 20)"),
+        ("soak", "1000000, or 10000 without CONFIG"),
+        ("stress", "get=50,set=50"),
+        ("compare", "1000000, or 100000 without CONFIG"),
+        ("gate", "connections in all (default: 1)"),
+    ],
+)
+def test_the_help_of_a_verb_has_its_own_defaults(verb: str, shown: str) -> None:
+    assert shown in " ".join(invoked(verb, "--help").stdout.split())
+
+
 def test_version_imports_nothing_that_it_does_not_need() -> None:
     libraries = [
         "uvloop",

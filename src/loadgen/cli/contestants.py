@@ -45,7 +45,7 @@ from loadgen.server_plan import ServerPlan
 RESULT_FILES = (".json", ".ndjson", ".jsonl")
 
 # Defaults without a CONFIG: redis-benchmark's number of connections, and more keys than a CPU's cache holds.
-WITHOUT_FILE = {
+WITHOUT_FILE: dict[str, object] = {
     "connection.connections": 50,
     "workload.keyspace.count": 100_000,
 }
@@ -92,6 +92,7 @@ def syntax(table: str, *positionals: Positional, groups: Sequence[OptionGroup] =
     return Syntax(
         (*groups, rounds(table), CONVERSATION, load, KEYS, GENERATOR, results, HISTORIES, ANY_KEY, memtier),
         positionals,
+        without_file=WITHOUT_FILE,
         refused=(
             *REFUSED,
             *refused("rounds measure slices of time; write how long with --slice", "-n", "--duration", "--test-time"),

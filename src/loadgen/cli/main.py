@@ -255,11 +255,14 @@ def help_text(verb: str, about: str, syntax: Syntax) -> str:
     from loadgen.cli import flags
     from loadgen.cli.options import help_of
 
+    without_file = flags.WITHOUT_FILE if syntax.without_file is None else syntax.without_file
     needs_file = any(each.name == "config" and each.least for each in syntax.positionals)
 
     def default(key: str) -> str:
         known = config.default(key)
-        without = None if needs_file else flags.WITHOUT_FILE.get(key)
+        without = None if needs_file else without_file.get(key)
+        if key in syntax.own_defaults:
+            return str(without)
         return f"{known}, or {without} without CONFIG" if without is not None and known != without else known
 
     return help_of(verb, about, syntax, default, shutil.get_terminal_size((100, 24)).columns)

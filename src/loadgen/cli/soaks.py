@@ -62,6 +62,8 @@ WITHOUT_FILE: dict[str, object] = {
     "workload.prefill": True,
 }
 """The load without a CONFIG: keys that are all there from the beginning, so that the dataset does not grow."""
+OWN_DEFAULTS = (_DURATION, _CONNECTIONS)
+"""The keys that have these defaults with a CONFIG, too, where neither it nor a flag has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +91,7 @@ def soaked(given: Given) -> Soaked:
         flags = replace(flags, keys={**{key: Flag("soak", value) for key, value in WITHOUT_FILE.items()}, **flags.keys})
     flags, embedded = _with_server(given, flags)
     settings = session.settings_of(given, flags, server=flags.target.file)
-    if missing := {key: Flag("soak", WITHOUT_FILE[key]) for key in _missing(settings)}:
+    if missing := {key: Flag("soak", WITHOUT_FILE[key]) for key in OWN_DEFAULTS if not is_given(settings, key)}:
         flags = flags.having(missing)
         settings = session.settings_of(given, flags, server=flags.target.file)
     refuse(settings)
@@ -104,12 +106,10 @@ def soaked(given: Given) -> Soaked:
     return Soaked(settings, plan, own, schedule, monitors, new_folder(given, "soak"), embedded, wear, process)
 
 
-def _missing(settings: Config) -> Iterator[str]:
-    """Yield the keys that a soak has its own defaults for, with a CONFIG too, where neither it nor a flag has them."""
-    if "duration" not in settings.general.model_fields_set:
-        yield _DURATION
-    if "connections" not in settings.connection.model_fields_set:
-        yield _CONNECTIONS
+def is_given(settings: Config, key: str) -> bool:
+    """Return True when a CONFIG or a flag has a key, such as "general.duration"."""
+    table, _, name = key.partition(".")
+    return name in getattr(settings, table).model_fields_set
 
 
 def new_folder(given: Given, verb: str) -> str:

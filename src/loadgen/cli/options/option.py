@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from loadgen.cli.options.kind import ValueKind
@@ -95,6 +95,10 @@ class Syntax:
     """Options of other tools, or of other verbs, that are known and refused by name."""
     stray: str = ""
     """What a word too many may have been meant for: "a server is named by --subject"."""
+    without_file: Mapping[str, object] | None = None
+    """By key, the verb's own defaults where no CONFIG is given; None: those of `run`."""
+    own_defaults: tuple[str, ...] = ()
+    """Those of these keys that hold beside a CONFIG without them, too."""
 
     def options(self) -> Iterator[Option]:
         """Yield the options that are acted on."""

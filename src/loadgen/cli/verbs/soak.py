@@ -79,6 +79,8 @@ SYNTAX = Syntax(
         ANY_KEY,
     ),
     (CONFIG,),
+    without_file=soaks.WITHOUT_FILE,
+    own_defaults=soaks.OWN_DEFAULTS,
 )  # fmt: skip
 
 

@@ -74,6 +74,8 @@ SYNTAX = Syntax(
                        "100,000)", several("N[,N]", parse_count)),
                 Option(("-d", "--value-size"), "bytes in a value, such as 1kb or 1kb,10kb,100kb (default: 1,024)",
                        several("SIZE[,SIZE]", parse_size), betrays=tells.of_duration),
+                Option(("--mix",), "command weights, such as get=6,set=3,delete=1 (default: get=50,set=50)", TEXT,
+                       "WEIGHTS"),
                 Option(("--distribution",), "popularity of keys: uniform, or zipf (few keys far more than the rest)",
                        choice(("uniform", "zipf")), key="workload.keyspace.distribution"),
                 Option(("--scenario",), "loads that belong together, instead of -c, -k and --value-size: a test of the "
@@ -85,12 +87,13 @@ SYNTAX = Syntax(
         ),
         TARGET,
         CONVERSATION,
-        LOAD.without("--connections", "--tests"),
+        LOAD.without("--connections", "--mix", "--tests"),
         GENERATOR,
         RESULTS,
         ANY_KEY,
     ),
     (CONFIG,),
+    without_file=WITHOUT_FILE,
 )  # fmt: skip
 
 
