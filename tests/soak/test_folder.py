@@ -4,6 +4,7 @@ import errno
 import json
 import lzma
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -165,6 +166,24 @@ def test_numbers_are_as_short_as_they_can_be() -> None:
         24, 0.3333333, 1e300, None, None, 0,
     ]  # fmt: skip
     assert json.dumps(kept(24.0)) == "24"
+
+
+def test_a_day_of_samples_takes_less_than_50_mb(tmp_path: Path) -> None:
+    """Acceptance 3.12, of twice the series that were read in a minute of a redis with its default monitors."""
+    chance = random.Random(3)
+    line = (
+        "[125,0,504.0,939007,8290303,17027072,31,5,0.01661706,45948,0,0,178510331868,null,null,2144,5668400,3786144,"
+        "17027072,3,474880,21,0,10000,0,0,25852,0,42630,23,0,5881483,8232089,null,16489,0,178000000000,103497728]"
+    )
+    real = json.loads(line) * 2
+    names = tuple(f"redis.series{number}" for number in range(len(real)))
+    with RunFolder(tmp_path, {}) as run:
+        for second in range(300):
+            scale = chance.uniform(0.9, 1.1)
+            row = [v if v is None else kept(v * scale if isinstance(v, float) else round(v * scale)) for v in real]
+            run.sample(Row(86_000 + second, names, row))
+    assert len(list(read(tmp_path).rows())) == 300
+    assert (tmp_path / folder.SAMPLES).stat().st_size / 300 * 86_400 < 50_000_000
 
 
 def test_evidence_has_a_number_and_its_monitor_in_its_name(tmp_path: Path) -> None:
