@@ -137,3 +137,5 @@ def test_the_first_dose_is_the_simplest_and_others_differ() -> None:
         assert (first.stream, first.toxicity, first.changes) == ("downstream", 1.0, None)
         assert {str(Dose(kind, number).attributes) for number in range(NUMBERS)} == {*map(str, strengths)}
     assert {Dose("timeout", number).toxicity for number in range(NUMBERS)} == {1.0}
+    early = {kind: sum(Dose(kind, number).ends_full for number in range(NUMBERS)) for kind in STRENGTHS}
+    assert early == {kind: NUMBERS // 4 if kind in {"latency", "bandwidth", "slicer"} else 0 for kind in STRENGTHS}

@@ -70,7 +70,7 @@ class Dose:
     @property
     def changes(self) -> tuple[float | None, Attributes] | None:
         """The toxicity, None for the same, and the attributes that change halfway; None for no change."""
-        what = self.number >> 4 & (1 if self.ends_full else 3)
+        what = self.number >> 4
         if not what:
             return None
         attributes = STRENGTHS[self.kind][(self.strength + 1) % 4] if what & 1 else {}
@@ -80,7 +80,7 @@ class Dose:
     @property
     def ends_full(self) -> bool:
         """True when the toxic is removed as soon as HELD chunks wait, if not before."""
-        return self.kind in HOLDING and bool(self.number >> 5)
+        return self.kind in HOLDING and self.number >> 4 == 3
 
     def __str__(self) -> str:
         attributes = ", ".join(f"{name} {value}" for name, value in self.attributes.items())
