@@ -2,7 +2,7 @@
 
 .venv/bin/python benchmark/soaks.py            40 soaks of ten minutes, ten at a time, as in `make soaks`: 45 minutes
 .venv/bin/python benchmark/soaks.py --real     three long soaks and three of planted leaks, side by side: half an hour
-.venv/bin/python benchmark/soaks.py --packed build/soaks/packed    no soaks: those that were packed before
+.venv/bin/python benchmark/soaks.py --packed tests/soak/recorded    no soaks: those that were packed before
 
 The soaks of healthy servers are half of redis-server and half of memcached, each with a server and a `loadgen soak` of
 its own. They are packed (`run.json`, and `samples.ndjson` and `events.ndjson` compressed by xz), and the packed ones
