@@ -103,6 +103,30 @@ def test_each_draw_gets_the_values_of_its_own_site() -> None:
     assert [again.below(9, site) for site in sites] == [2, 4, 0, 3, 0, 0]
 
 
+def chosen(tape: Tape) -> tuple[str, list[object]]:
+    """A draw aside, and some that are not."""
+    return tape.aside(((2, "simple"), (1, "rare")), "aside"), drawn(tape)
+
+
+def test_a_draw_aside_leaves_the_others_what_they_are_and_is_recorded_where_it_is_not_0() -> None:
+    found: Counter[str] = Counter()
+    for seed in range(300):
+        alone, tape = Tape.seeded("kind", seed), Tape.seeded("kind", seed)
+        rest = drawn(alone)
+        first = chosen(tape)
+        assert first[1] == rest
+        found[first[0]] += 1
+        recording = tape.recording()
+        first_draws = () if first[0] == "simple" else (("aside", 2, 1),)
+        assert recording.draws == (*first_draws, *alone.recording().draws)
+        for again in (tape.again(), Tape.repeating(recording.draws)):
+            assert chosen(again) == first
+            assert again.recording() == recording
+        assert chosen(Tape.repeating([Draw("aside", 2, 0), *alone.recording().draws])) == ("simple", rest)
+        assert chosen(Tape.of(alone.recording().values)) == ("simple", rest)
+    assert 75 <= found["rare"] <= 125
+
+
 def test_a_span_left_out_is_an_operation_left_out() -> None:
     tape = Tape.seeded("kind", 3)
     said = [tape.below(100, "number") for _ in tape.several("operation", 6)]

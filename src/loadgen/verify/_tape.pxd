@@ -35,6 +35,7 @@ cdef class Generator:
 
 cdef class Draws:
     cdef Generator generator    # None: `given` is repeated
+    cdef Draws original         # the tape whose draws `given` are, in their order; None: another's, or by site
     cdef uint64_t *given        # owned; NULL where the generator draws
     cdef int64_t n_given
     cdef Row *rows              # by site: its values in `given`; owned. NULL: values have no sites
@@ -57,6 +58,8 @@ cdef class Draws:
 
     cdef uint64_t record(self, int site, uint64_t n, uint64_t value) noexcept nogil
     cdef uint64_t repeat(self, int site, uint64_t n) noexcept nogil
+    # True when the next value to be given is one of this site.
+    cdef bint is_next(self, int site) noexcept
     cdef int reserve(self, int64_t n) except -1
     cdef int part(self, list sites) except -1
     cdef int check(self) except -1  # raises MemoryError when draws were lost

@@ -7,6 +7,9 @@ from loadgen.engine._random cimport splitmix64
 
 cdef object MOST = 1 << 64
 
+# Turns the state of a tape into that of a draw aside: the first digits of the square root of 2.
+cdef uint64_t ASIDE = 0x6A09E667F3BCC908
+
 cdef dict numbers = {}
 cdef list names = []
 
@@ -125,6 +128,7 @@ cdef class Draws:
         free(tape.given)
         tape.given = NULL
         tape.reserve(self.count)
+        tape.original = self
         for i in range(self.count):
             tape.given[i] = self.row[i].value
         return tape
@@ -163,6 +167,12 @@ cdef class Draws:
                 row.next += 1
         return min(value, n - 1)
 
+    cdef bint is_next(self, int site) noexcept:
+        if self.rows != NULL:
+            return site < self.n_rows and self.rows[site].next < self.rows[site].end
+        return (self.original is not None and self.count < self.n_given
+                and self.original.row[self.count].site == site)
+
     cdef uint64_t record(self, int site, uint64_t n, uint64_t value) noexcept nogil:
         cdef int64_t capacity
         cdef Drawn *grown
@@ -197,6 +207,20 @@ cdef class Draws:
         else:
             value = weighted(self.generator, weights)
         return self.record(number, most, value)
+
+    def draw_aside(self, str site, n, weights):
+        """Draw a number below `n` after `weights`, with no word of the generator; 0 is not recorded.
+
+        What is drawn after a 0 is what is drawn without this draw. Recorded values that have none of this site give 0,
+        as do values without sites.
+        """
+        cdef uint64_t value = 0
+        cdef int number = site_of(site)
+        if self.given == NULL:
+            value = weighted(Generator(self.generator.state ^ ASIDE), weights)
+        elif self.is_next(number):
+            value = self.repeat(number, n)
+        return self.record(number, n, value) if value else 0
 
     # ── Spans ───────────────────────────────────────────────────────────────────────────────────────────────────────
 

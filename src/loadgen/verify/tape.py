@@ -149,6 +149,14 @@ class Tape(Draws):
         """
         return options[self.draw_one(site, len(options), [weight for weight, _ in options])][1]
 
+    def aside(self, options: Sequence[tuple[int, T]], site: str) -> T:
+        """Draw one of some options as `weighted` does, but leave the draws behind it what they are without it.
+
+        The simplest option is not recorded: a seed that draws it, and values recorded before there was this draw, give
+        the case that they gave before. Values without sites, as those of `of`, always give it.
+        """
+        return options[self.draw_aside(site, len(options), [weight for weight, _ in options])][1]
+
     def chance(self, probability: float, site: str) -> bool:
         """Draw True with a probability. False is the simplest, even where a seed always draws True."""
         likely = round(probability * _SCALE)

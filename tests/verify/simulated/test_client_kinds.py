@@ -22,14 +22,16 @@ from loadgen.verify.kinds.simulated import client_case as laws
 from loadgen.verify.kinds.simulated import client_history as history
 from loadgen.verify.kinds.simulated.client_kinds import PROFILES, ClientKind
 from loadgen.verify.kinds.simulated.client_plan import OPTIONS, Plan, Profile
+from loadgen.verify.kinds.simulated.durable_redis import DurableRedis
 from loadgen.verify.kinds.simulated.twice import Twice
 from loadgen.verify.mutants.registry import MUTANTS
 from loadgen.verify.scenario.settings import CUT, KILL
-from loadgen.verify.tape import Tape
+from loadgen.verify.tape import Recording, Tape
 from loadgen.verify.world._calls import Calls
 from loadgen.verify.world._network import Network
-from loadgen.verify.world._order import Uniform
+from loadgen.verify.world._order import Order, Priorities, Uniform
 from loadgen.verify.world._world import BrokenInvariant, World
+from loadgen.verify.world.policy import BY_PRIORITIES
 
 OPERATIONS = 150
 SEEDS = 12
@@ -261,11 +263,16 @@ def test_a_breaker_that_stays_half_open_is_found(monkeypatch: pytest.MonkeyPatch
     assert laws.CLOSES in broken(replace(BREAKING, recovers=True))
 
 
+PRIORITIES = Priorities(Tape.of(()), events=10, changes=0, window_ns=10_000_000)
+SCHEDULING = "scheduling by priorities"
+
+
 class Machine:
     """A client's machine in a world, with nobody who does what it asks for: one node, one connection."""
 
-    def __init__(self) -> None:
-        self.world = World(tape := Tape.of(()), Uniform(tape))
+    def __init__(self, order: Order | None = None) -> None:
+        tape = Tape.of(())
+        self.world = World(tape, order or Uniform(tape))
         host = Network(self.world).host()
         options = Options(max_size=1, timeout_s=1.0, breaker_min_requests=2)
         self.core = assembled(["m:1"], options, self.world.now_ns)
@@ -355,6 +362,48 @@ def test_accounts_of_calls_pools_and_breakers_are_held_after_every_event(
     damage(machine)
     with pytest.raises(BrokenInvariant, match=words):
         machine.go_on()
+
+
+@pytest.mark.parametrize(("order", "late_s"), [(Uniform(Tape.of(())), 0.0), (PRIORITIES, 0.02)])
+def test_a_call_may_be_late_by_two_windows_of_the_order_and_no_more(order: Order, late_s: float) -> None:
+    """The timer of its host may wait for one, and the turn in which the call ends for another."""
+    machine = Machine(order)
+    machine.begin()
+    machine.core.on_refused(machine.connection(), "refused", machine.world.now_ns)
+    machine.begin()
+    machine.go_on(1.001)
+    machine.go_on(late_s)
+    with pytest.raises(BrokenInvariant, match="a call ends by its deadline"):
+        machine.go_on(0.001)
+
+
+def recorded(kind: ClientKind | DurableRedis, seed: int) -> tuple[Recording, Outcome]:
+    tape = Tape.seeded(kind.name, seed)
+    outcome = kind.run(tape)
+    return tape.recording(), outcome
+
+
+@pytest.mark.parametrize("kind", [ClientKind(CALM, 20), DurableRedis(20)], ids=lambda kind: kind.name)
+def test_a_third_of_the_seeds_have_priorities_and_a_replay_keeps_them(kind: ClientKind | DurableRedis) -> None:
+    runs = [recorded(kind, seed) for seed in range(60)]
+    by_priorities = [run for run in runs if run[1].sometimes[BY_PRIORITIES]]
+    assert 10 <= len(by_priorities) <= 30
+    for recording, outcome in runs:
+        # A seed with the uniform policy draws nothing for it: old recordings are the cases that they were.
+        assert (recording.draws[0].site == SCHEDULING) is bool(outcome.sometimes[BY_PRIORITIES])
+    for recording, outcome in by_priorities[:3]:
+        assert kind.run(Tape.repeating(recording.draws)) == outcome
+        uniform = kind.run(Tape.repeating([draw for draw in recording.draws if draw.site != SCHEDULING]))
+        assert not uniform.sometimes[BY_PRIORITIES]
+        assert uniform.trace != outcome.trace
+
+
+def test_a_failure_by_priorities_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(laws, "Client", OffByOne)
+    found = [outcome for outcome in outcomes(CALM, seeds=12) if outcome.failed]
+    says = [outcome.operations[0].startswith("events wait up to ") for outcome in found]
+    assert says == [bool(outcome.sometimes[BY_PRIORITIES]) for outcome in found]
+    assert {*says} == {False, True}
 
 
 def test_a_state_that_a_kind_reaches_seldom_is_not_missed_in_it() -> None:

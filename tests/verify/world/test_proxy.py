@@ -147,6 +147,25 @@ def test_bandwidth_holds_the_sender_up_and_is_not_exceeded() -> None:
     assert world.proxy.witness.limited
 
 
+def test_a_bandwidth_makes_up_for_a_pause_after_a_narrower_one_is_gone() -> None:
+    """Of the narrow toxic, which sets the rate, and the wide one, which has waited for too long, one is removed."""
+    world = Proxied()
+    near, far = world.connected()
+    narrow = world.upstream("bandwidth", rate=1)
+    world.proxy.add("bandwidth", name="wide", stream="upstream", attributes={"rate": 10})
+    now_ns = world.world.now_ns
+    near.transport.write(bytes(30))
+    # The narrow one holds the bytes until 31 ms, and the wide one for 3 ms more.
+    world.middle.pause(now_ns + 32 * MS, now_ns + 500 * MS)
+    world.settle()
+    assert pieces(far, now_ns) == [(501, bytes(30))]
+    world.proxy.remove(narrow)
+    now_ns = world.settle()
+    near.transport.write(bytes(100))
+    world.settle()
+    assert pieces(far, now_ns)[1:] == [(2, bytes(100))]
+
+
 def test_slow_close_keeps_the_end_back() -> None:
     world = Proxied()
     near, far = world.connected()

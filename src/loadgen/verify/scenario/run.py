@@ -107,7 +107,7 @@ class ScenarioKind:
         )
         if finding is None:
             return outcome
-        operations = (*_waits(first.window_ns), *operations, *finding.detail)
+        operations = (*waits(first.window_ns), *operations, *finding.detail)
         return replace(
             outcome,
             verdict=Verdict.FAIL,
@@ -120,6 +120,11 @@ class ScenarioKind:
 def drawn_policy(tape: Tape) -> Order:
     """Draw the policy of a seed: which of several events comes first."""
     return drawn_order(tape, windows_ns=WINDOWS_NS)
+
+
+def policy_aside(tape: Tape) -> Order:
+    """Draw the policy as `drawn_policy` does; a seed whose policy is uniform makes no draw for it."""
+    return drawn_order(tape, windows_ns=WINDOWS_NS, aside=True)
 
 
 @contextlib.contextmanager
@@ -302,7 +307,7 @@ def _difference(first: Ran, second: Ran, tape: Tape, again: Tape) -> str:
     return f"two runs with the same draws ended in different ways; {advice}"
 
 
-def _waits(window_ns: int) -> Iterator[str]:
+def waits(window_ns: int) -> Iterator[str]:
     """Yield the line that says by what events were ordered, where their times alone do not."""
     if window_ns:
         yield f"events wait up to {window_ns / NS_PER_MS:g} ms for those of a higher priority"

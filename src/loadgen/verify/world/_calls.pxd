@@ -6,6 +6,9 @@
 #   waiting, dialling, sent                        the requests under way, each in the place that its stage names
 #   probes ≤ the breaker's                         while a breaker is half-open
 #   no deadline has passed                         but while the client's host stands still
+#
+# The slack of deadlines is the order's window for each event that a call's end may wait for, so none when the order is
+# uniform: its window is 0.
 
 from libc.stdint cimport int64_t
 
@@ -28,6 +31,12 @@ cdef enum:
     CUT_IN_VALUE = 7      # … behind it
     CUT_BETWEEN = 8       # … between two replies to one request
     SEEN = 9
+
+
+# The events that a call's end waits for at its deadline: the timer of the client's host, and a turn that was scheduled
+# before the timer came.
+cdef enum:
+    WAITS = 2
 
 
 cdef class Calls(Invariant):

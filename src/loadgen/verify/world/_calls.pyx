@@ -57,9 +57,9 @@ cdef class Calls(Invariant):
         if request is None or request.deadline_ns >= now_ns or not runs:
             self.overdue = None
         elif self.overdue is not request:
-            # Of one time, the client's own events may be yet to come.
+            # The client's own events may be yet to come, of the same time or within the order's window.
             self.overdue, self.overdue_ns = request, now_ns
-        elif self.overdue_ns < now_ns:
+        elif self.overdue_ns + WAITS * self.world.order.window_ns < now_ns:
             self.broken(f"a call ends by its deadline: not {now_ns - request.deadline_ns} ns after it")
         while request is not None:
             listed += 1

@@ -46,19 +46,19 @@ cdef class Witness(HostTransport):
         self.awaited = []
         self.bounds = {"upstream": Bound(), "downstream": Bound()}
 
-    def hold(self, str direction, int64_t delay_ns, bytes_per_s):
+    def hold(self, str direction, int64_t delay_ns, bytes_per_s, int64_t since_ns):
         """Hold the bytes of one direction that are read from now on to a latency and a rate, None for no rate.
 
-        Call before the toxics change.
+        `since_ns` is the time since which the toxic of the rate has that rate. Call before the toxics change.
         """
         cdef Bound before = self.bounds[direction], bound = Bound.__new__(Bound)
         cdef Way way
-        bound.since_ns = self.ground.time.now_ns()
+        # The toxic of the rate may go on through the change of another one, and make up for a wait from before.
+        bound.since_ns = since_ns
         bound.delay_ns = delay_ns
         bound.bytes_per_s = NO_LIMIT if bytes_per_s is None else bytes_per_s
         if bound.bytes_per_s != NO_LIMIT and bound.bytes_per_s == before.bytes_per_s:
-            # The toxic of the rate may go on through the change of another one, and make up for a wait from before.
-            bound.since_ns = before.since_ns
+            bound.since_ns = min(since_ns, before.since_ns)
             for way in self.sources.values():
                 if way.bound is before:
                     # What the proxy holds goes on at once.

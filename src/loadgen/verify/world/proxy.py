@@ -55,6 +55,8 @@ class WorldProxy:
         self._pump = network.pump
         listen = address.joined(self.address, port)
         self._proxy = Proxy(network, DrawLog(), seed, name, listen, address.joined(*upstream))
+        self._rates: dict[str, dict[str, tuple[int, int]]] = {stream: {} for stream in STREAMS}
+        """By stream, of the toxics that limit every connection: the rate in KB/s, and the time since which it holds."""
         self.changes = 0
         """How often a toxic's attributes or toxicity were changed."""
         self.start()
@@ -182,8 +184,17 @@ class WorldProxy:
         values = [each.attributes() for each in sure if each.name == "latency"][:1]
         # Of two latencies the second counts what a chunk has waited before as its own: the first one is sure.
         delay_ns = sum(max(each["latency"] - max(each["jitter"], 0), 0) for each in values) * NS_PER_MS
-        rates = [max(each.attributes()["rate"], 0) for each in sure if each.name == "bandwidth"]
-        self.witness.hold(stream, delay_ns, min(rates) * _BYTES_PER_KB if rates else None)
+        before, now_ns = self._rates[stream], self._pump.now_ns()
+        rates = {
+            toxic.name: (rate, since_ns if then == rate else now_ns)
+            for toxic in chain
+            if toxic.toxicity >= 1.0 and toxic.behaviour.name == "bandwidth"
+            for rate in (max(toxic.behaviour.attributes()["rate"], 0),)
+            for then, since_ns in (before.get(toxic.name, (None, now_ns)),)
+        }
+        self._rates[stream] = rates
+        rate, since_ns = min(rates.values(), default=(None, now_ns))
+        self.witness.hold(stream, delay_ns, None if rate is None else rate * _BYTES_PER_KB, since_ns)
 
 
 def _check(kind: str, attributes: Mapping[str, int]) -> None:

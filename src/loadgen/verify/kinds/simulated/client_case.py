@@ -26,6 +26,7 @@ from loadgen.verify.scenario.settings import TOXIC
 from loadgen.verify.scenario.states import Broken, always, sometimes
 from loadgen.verify.scenario.world import World, net_of
 from loadgen.verify.world._calls import Calls
+from loadgen.verify.world.policy import BY_PRIORITIES
 from loadgen.verify.world.toxics import STRENGTHS
 
 ACCOUNT = "the client's account is what its callers saw"
@@ -111,6 +112,7 @@ class Case:
         for state in (*STATES, *(f"{name} is raised" for name in RAISED), *OF_PROXIES * proxied):
             if state not in self._profile.seldom:
                 sometimes(state, False)
+        sometimes(BY_PRIORITIES, net_of(world).world.window_ns)
         self.plan = plan = Plan.drawn(world.draw, self._profile, self._operations, net_of(world).link.bytes_per_s)
         meta = plan.options["protocol"] == "meta"
         servers = [world.memcached(f"m{n}", meta=meta) for n in range(plan.nodes)]

@@ -9,7 +9,7 @@ from loadgen.verify.case import Outcome, Verdict
 from loadgen.verify.kinds.simulated.client_case import Case
 from loadgen.verify.kinds.simulated.client_plan import EVEN, VERBS, Profile
 from loadgen.verify.kinds.simulated.weather import narrow_links
-from loadgen.verify.scenario.run import ran
+from loadgen.verify.scenario.run import policy_aside, ran, waits
 from loadgen.verify.scenario.settings import (
     CUT,
     GARBLE,
@@ -23,7 +23,6 @@ from loadgen.verify.scenario.settings import (
     VANISH,
 )
 from loadgen.verify.tape import Tape
-from loadgen.verify.world._order import Uniform
 
 KEPT = (PAUSE, CUT, PARTITION, SLOW, VANISH, REFUSE, SILENCE)
 """The faults that no server loses data by."""
@@ -94,7 +93,7 @@ class ClientKind:
 
     def run(self, tape: Tape) -> Outcome:
         case = Case(self._profile, self._operations)
-        found = ran(case.scenario, tape, self._profile.settings, narrow_links, order=Uniform)
+        found = ran(case.scenario, tape, self._profile.settings, narrow_links, policy_aside)
         finding = found.finding
         if finding is None:
             return Outcome(
@@ -108,7 +107,7 @@ class ClientKind:
             Verdict.FAIL,
             finding.invariant,
             finding.message,
-            operations=(*case.lines(), *finding.detail),
+            operations=(*waits(found.window_ns), *case.lines(), *finding.detail),
             faults=found.faults,
             trace=found.trace,
             sometimes=found.states,
@@ -118,5 +117,5 @@ class ClientKind:
     def events(self, tape: Tape) -> list[str]:
         """Run the case of a tape; return its plan and its operations, in the order of their ends."""
         case = Case(self._profile, self._operations)
-        ran(case.scenario, tape, self._profile.settings, narrow_links, order=Uniform)
+        ran(case.scenario, tape, self._profile.settings, narrow_links, policy_aside)
         return [*case.lines()]

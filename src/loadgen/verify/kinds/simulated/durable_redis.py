@@ -18,13 +18,13 @@ from loadgen.verify.checkers.register import check
 from loadgen.verify.history._operations import MISS, NO_END, NOT_DONE, OK, READ, UNKNOWN, WRITE, Operations
 from loadgen.verify.kinds.simulated.bounds import Bounds
 from loadgen.verify.reply import shown
-from loadgen.verify.scenario.run import Ran, ran
+from loadgen.verify.scenario.run import Ran, policy_aside, ran, waits
 from loadgen.verify.scenario.settings import CUT, KILL, PAUSE, POWER_CUT, Settings
 from loadgen.verify.scenario.states import always, sometimes
-from loadgen.verify.scenario.world import World
+from loadgen.verify.scenario.world import World, net_of
 from loadgen.verify.step import Step
 from loadgen.verify.tape import OPERATION, Tape
-from loadgen.verify.world._order import Uniform
+from loadgen.verify.world.policy import BY_PRIORITIES
 from loadgen.verify.world.redis.append_only import ALWAYS, EVERYSEC, NO
 
 NAME = "redis_power_cuts"
@@ -142,13 +142,13 @@ class DurableRedis:
         self._settings = bounds.redis(Settings(FAULTS, within_s=within_s, states=(CUT_OFF, LOST)))
 
     def run(self, tape: Tape) -> Outcome:
-        found = ran(self._scenario, tape, self._settings, order=Uniform)
+        found = ran(self._scenario, tape, self._settings, order=policy_aside)
         finding = found.finding
         return Outcome(
             Verdict.PASS if finding is None else Verdict.FAIL,
             "" if finding is None else finding.invariant,
             "" if finding is None else finding.message,
-            operations=() if finding is None else (*_lines(found), *finding.detail),
+            operations=() if finding is None else (*waits(found.window_ns), *_lines(found), *finding.detail),
             faults=found.faults,
             trace=found.trace,
             virtual_ns=found.simulated_ns,
@@ -157,11 +157,12 @@ class DurableRedis:
 
     def events(self, tape: Tape) -> list[str]:
         """Run the case of a tape; return the commands that the server carried out."""
-        return [*_lines(ran(self._scenario, tape, self._settings, order=Uniform))]
+        return [*_lines(ran(self._scenario, tape, self._settings, order=policy_aside))]
 
     async def _scenario(self, world: World) -> None:
         """Have some clients write and read a few keys, then read every key once more."""
         tape = world.draw
+        sometimes(BY_PRIORITIES, net_of(world).world.window_ns)
         policy = tape.choice((ALWAYS, EVERYSEC, NO), "appendfsync")
         server = world.redis("redis", fsync=policy)
         count, keys = tape.between(1, self._most_clients, "clients"), tape.between(1, 3, "keys")

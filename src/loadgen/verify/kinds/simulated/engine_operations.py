@@ -41,7 +41,7 @@ from loadgen.verify.world._network import Network
 from loadgen.verify.world._proxy import DELAYED, LIMITED, WHOLE
 from loadgen.verify.world._world import BrokenInvariant, World
 from loadgen.verify.world.engine_load import EngineLoad, Ran, Unfinished
-from loadgen.verify.world.policy import drawn_order
+from loadgen.verify.world.policy import BY_PRIORITIES, drawn_order
 from loadgen.verify.world.proxy import WorldProxy
 from loadgen.verify.world.servers import BuiltinServer
 from loadgen.verify.world.toxics import STRENGTHS
@@ -404,7 +404,7 @@ class _Run:
             "a reply comes late": ran.total("late") if ran else 0,
             "a request is lost": ran.total("lost") if ran else 0,
             "a connection stalls": ran.failures.get("stalled", 0) if ran else 0,
-            "events are ordered by priorities": int(self.world.window_ns > 0),
+            BY_PRIORITIES: int(self.world.window_ns > 0),
             "a server comes back with what it had": self.scene.kept,
             "a server comes back empty": self.scene.emptied,
             "the load ends after the last fault": int(bool(self.faults) and self.load.now_ns > self.healed_ns),
