@@ -383,15 +383,15 @@ def recorded(kind: ClientKind | DurableRedis, seed: int) -> tuple[Recording, Out
     return tape.recording(), outcome
 
 
-@pytest.mark.parametrize("kind", [ClientKind(CALM, 20), DurableRedis(20)], ids=lambda kind: kind.name)
+@pytest.mark.parametrize("kind", [ClientKind(CALM, 20), DurableRedis(10)], ids=lambda kind: kind.name)
 def test_a_third_of_the_seeds_have_priorities_and_a_replay_keeps_them(kind: ClientKind | DurableRedis) -> None:
-    runs = [recorded(kind, seed) for seed in range(60)]
+    runs = [recorded(kind, seed) for seed in range(24)]
     by_priorities = [run for run in runs if run[1].sometimes[BY_PRIORITIES]]
-    assert 10 <= len(by_priorities) <= 30
+    assert 3 <= len(by_priorities) <= 13
     for recording, outcome in runs:
         # A seed with the uniform policy draws nothing for it: old recordings are the cases that they were.
         assert (recording.draws[0].site == SCHEDULING) is bool(outcome.sometimes[BY_PRIORITIES])
-    for recording, outcome in by_priorities[:3]:
+    for recording, outcome in by_priorities[:2]:
         assert kind.run(Tape.repeating(recording.draws)) == outcome
         uniform = kind.run(Tape.repeating([draw for draw in recording.draws if draw.site != SCHEDULING]))
         assert not uniform.sometimes[BY_PRIORITIES]
