@@ -345,7 +345,7 @@ verify.kinds ← units protocol errors escape events server._faults server_plan 
     faults.layer faults.needs faults.surroundings target verify.durability verify.durability.survival verify.tape
     verify.case verify.reply verify.step verify.model verify.grammar verify.comparison verify.compatibility
     verify.subject verify.spec verify.fuzz.forms verify.fuzz.mutation verify.fuzz.piece verify.fuzz verify.fuzz.servers
-    verify.scenario verify.world verify.world.seal phase plan verify.world._network verify.world._order
+    verify.scenario verify.world verify.world.seal phase plan verify.world._network
     verify.world._world verify.world.engine_load verify.world.servers client client._request client.batch client.breaker
     client.errors client.results engine._history verify.checkers verify.checkers._register verify.history
     verify.world._calls verify.world._ground verify.world._proxy verify.world.policy verify.world.proxy
