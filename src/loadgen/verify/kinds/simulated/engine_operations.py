@@ -285,8 +285,13 @@ class _Run:
         """About the time that the bytes of all requests and replies take."""
         workload = self.plan.workload
         values = 2 * self.operations + workload.prefill * workload.keyspace.count
-        bytes_per_s = self.weather.bytes_per_s or self.planted.read_bytes_per_s
-        return transfer_ns(values, workload.value_bytes, self.planted.narrowed(bytes_per_s))
+        weather = self.weather
+        # With what a buffer carries in each round trip; of that a third may be one segment, and each may be lost.
+        by_buffer = weather.buffer_bytes * NS_PER_S // self.round_trip_ns
+        narrowest = min(by_buffer, weather.bytes_per_s or by_buffer)
+        segments = 3 * values * (workload.value_bytes + 100) // weather.buffer_bytes / (1 - weather.split)
+        lost_ns = round(segments * weather.loss * NS_PER_S)
+        return lost_ns + transfer_ns(values, workload.value_bytes, self.planted.narrowed(narrowest))
 
     def outcome(self) -> Outcome:
         load, invariant, message = self.load, "", ""
