@@ -238,3 +238,16 @@ def test_the_stacks_of_tasks_and_threads_are_evidence() -> None:
             each.cancel()
 
     asyncio.run(main())
+
+
+def test_tasks_are_counted_while_another_thread_makes_tuples() -> None:
+    """A reference to a tuple that is being made would end what makes it."""
+    ended = threading.Event()
+    counter = threading.Thread(target=lambda: [len([*tasks()]) for _ in iter(ended.is_set, True)])
+    counter.start()
+    try:
+        for _ in range(20_000):
+            assert len(tuple(number for number in range(200))) == 200
+    finally:
+        ended.set()
+        counter.join()

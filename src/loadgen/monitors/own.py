@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import gc
 import io
 import os
 import sys
@@ -20,6 +19,7 @@ import psutil
 
 from loadgen.judge.expression.dimension import COUNT
 from loadgen.judge.expression.vocabulary import Known
+from loadgen.monitors._tasks import all_tasks
 from loadgen.monitors.monitor import Found, UnderLoad, Unreadable
 from loadgen.monitors.plan import MonitorPlan
 from loadgen.monitors.proc import ON_LINUX, ProcessReader, evidence_of
@@ -105,13 +105,11 @@ def workers(own: int) -> list[int]:
 
 
 def tasks() -> Iterator[asyncio.Task[object]]:
-    """Yield the tasks of all event loops of this process that have not ended.
+    """Return the tasks of all event loops of this process that have not ended.
 
     asyncio lists those of one loop, and only for the thread that runs it.
     """
-    for each in gc.get_objects():
-        if issubclass(type(each), asyncio.Task) and not each.done():
-            yield each
+    return (each for each in all_tasks() if not each.done())
 
 
 def stacks() -> str:

@@ -1,0 +1,3 @@
+import asyncio
+
+def all_tasks() -> list[asyncio.Task[object]]: ...
