@@ -8,6 +8,7 @@ import functools
 import gc
 import os
 import re
+import signal
 from collections.abc import Generator, Iterator
 from pathlib import Path
 
@@ -22,6 +23,10 @@ settings.load_profile("ci" if os.environ.get("CI") else "here")
 
 # The words by which a module can give a mark to one of its tests.
 WORDS = {"timing": ("timing", "law_of_time"), "law": ("law",)}
+
+
+# Under nohup, SIGHUP is ignored by all children, and commands that are tested would rightly ignore it, too.
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def pytest_configure(config: pytest.Config) -> None:
