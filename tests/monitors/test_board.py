@@ -137,7 +137,7 @@ def test_times_at_which_loadgen_did_not_run_are_gaps() -> None:
     monitor = Told("a", good, every_ns=1000)
     board = Board([monitor])
     # A thread that begins late has gaps before its first reading.
-    until(board, lambda news: bool(of(news, "a", Reading)) and any(NOT_BEGUN == gap.why for gap in gaps_of(news)))
+    until(board, lambda news: bool(of(news, "a", Reading)) and any(gap.why == NOT_BEGUN for gap in gaps_of(news)))
     board.close()
 
 
