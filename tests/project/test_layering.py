@@ -266,6 +266,9 @@ trial.metrics ← judge.monitored monitors
 trial.checks ← units faults.kinds faults.report trial.account trial.check trial.ended trial.evidence trial.observed
     trial.plan
 
+# Durable jobs.
+jobs ← units errors escape
+
 # Verification: cases, and campaigns of them.
 verify._tape ← engine._random
 verify.tape ← verify._tape

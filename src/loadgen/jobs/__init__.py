@@ -1,0 +1,1 @@
+"""Durable jobs: queues on Redis Streams, on lists and on SQLite, for programs and for load tests of queues."""
