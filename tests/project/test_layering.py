@@ -106,6 +106,7 @@ judge.expression ← units
 judge.causes ← units reason signs
 judge.verdict ← units severity reason signs snapshot stats judge.causes
 judge.check ← severity judge.expression
+judge.named ← severity judge.check
 judge.judging ← slo judge.verdict judge.check
 judge.diagnosis ← units phase protocol escape greeting snapshot plan
 judge.failures ← units escape severity reason snapshot judge.diagnosis
@@ -223,7 +224,6 @@ soak.watching ← runner soak.diary soak.ended soak.found
 trial.plan ← monitors.plan
     plan judge.check faults.fault
 trial.observed ← algebra engine._histogram
-trial.check ← severity judge.check
 trial.value ←
 trial.reads ← trial.value
 trial.ledger ← trial.value trial.reads
@@ -254,16 +254,16 @@ trial.callers ← units errors worker trial.observed trial.plan trial.messages t
 trial.scenario ← monitors.plan
     units judge.check faults.fault faults.kinds trial.plan
 trial.ended ← monitors.report
-    severity reason events faults.report trial.check trial.observed trial.plan
+    severity reason events faults.report judge.named trial.observed trial.plan
 trial.evidence ← monitors.reading monitors.report
     faults.fault faults.kinds faults.report trial.ended trial.observed trial.plan
 trial.account ← stats faults.report trial.ended trial.evidence trial.observed trial.plan
 trial.course ← faults.fault faults.timeline trial.plan
 trial.drawn ← units faults.fault faults.kinds trial.plan trial.scenario
 trial.metrics ← judge.monitored monitors
-    percentiles stats judge.check judge.expression trial.account trial.check trial.ended trial.evidence
+    percentiles stats judge.check judge.expression trial.account judge.named trial.ended trial.evidence
     trial.observed
-trial.checks ← units faults.kinds faults.report trial.account trial.check trial.ended trial.evidence trial.observed
+trial.checks ← units faults.kinds faults.report trial.account judge.named trial.ended trial.evidence trial.observed
     trial.plan
 
 # Durable jobs.
@@ -425,13 +425,13 @@ record.write ← monitors.report
     units percentiles escape severity reason signs usage snapshot slo overload plan events stats
     judge.check
     compare.shape compare.metric compare.candidate compare.round compare.answers smoke.ended record.schema
-    faults.fault faults.report trial.check trial.ended trial.observed trial.plan verify.case verify.ended
+    faults.fault faults.report judge.named trial.ended trial.observed trial.plan verify.case verify.ended
     verify.compatibility verify.durability.survival
     verify.stress.ended verify.checked verify.checkers.answer soak.asked soak.ended soak.written
 record.read ← monitors.reading monitors.report
     units percentiles phase command protocol severity reason signs usage snapshot slo overload plan
     events stats judge.check judge.judging compare.shape compare.settings compare.candidate compare.round
-    compare.answers smoke.check smoke.ended record.schema faults.fault faults.report trial.check trial.ended
+    compare.answers smoke.check smoke.ended record.schema faults.fault faults.report judge.named trial.ended
     trial.observed trial.plan verify.case verify.durability.survival verify.ended
     verify.stress.ended verify.checked verify.checkers.answer verify.stress.shape soak.asked soak.ended soak.written
 record ← phase errors escape events compare.round compare.answers smoke.ended record.write record.read
@@ -443,7 +443,7 @@ output.words ← judge.expression monitors.report
     units percentiles phase escape usage snapshot slo overload plan events stats judge.check
     judge.verdict
     compare.metric compare.candidate compare.round compare.answers smoke.check smoke.ended severity faults.fault
-    faults.kinds faults.report trial.check trial.ended trial.observed trial.plan trial.evidence verify.case verify.ended
+    faults.kinds faults.report judge.named trial.ended trial.observed trial.plan trial.evidence verify.case verify.ended
     verify.compatibility verify.durability.survival
     verify.stress.ended verify.checked verify.checkers.answer judge.expression soak.asked soak.checkpoints soak.ended
     soak.found soak.verdict
@@ -454,10 +454,10 @@ output.formats ← monitors.report
     units percentiles phase escape severity usage slo plan events stats judge.check judge.verdict
     compare.metric compare.candidate compare.round compare.answers history.point history smoke.check
     smoke.ended record
-    output.words output.paper output.pictures trial.check trial.ended trial.observed verify.case verify.ended version
+    output.words output.paper output.pictures judge.named trial.ended trial.observed verify.case verify.ended version
     verify.stress.ended verify.checked verify.checkers.answer soak.asked soak.ended soak.status
 output.reports ← severity errors judge.check escape events stats compare.answers output.words output.paper
-    output.formats units trial.check trial.ended verify.case verify.ended verify.stress.ended verify.checked
+    output.formats units judge.named trial.ended verify.case verify.ended verify.stress.ended verify.checked
     output.pictures version severity judge.expression soak.asked soak.bands soak.checkpoints soak.ended soak.folder
     soak.found soak.recall soak.store soak.verdict
 output.tui ← lazy units escape phase percentiles severity snapshot overload events stats engine._histogram faults.kinds

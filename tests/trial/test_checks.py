@@ -29,8 +29,8 @@ from loadgen.config import catalogue
 from loadgen.faults.fault import Fault, Layer
 from loadgen.faults.kinds import KINDS
 from loadgen.faults.report import FaultReport, Spell
+from loadgen.judge.named import Check
 from loadgen.severity import Severity
-from loadgen.trial.check import Check
 from loadgen.trial.checks.every import CHECKS, judged
 from loadgen.trial.evidence import Evidence
 from loadgen.trial.observed import Counts, NodeState, Observed, Transition, WrongAnswer

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from loadgen.events import Ending, Event
 from loadgen.faults.report import FaultReport
+from loadgen.judge.named import Check
 from loadgen.monitors.report import MonitorReport
 from loadgen.reason import Reason
 from loadgen.severity import Severity
-from loadgen.trial.check import Check
 from loadgen.trial.observed import Observed, Transition, WrongAnswer
 from loadgen.trial.plan import TrialPlan
 

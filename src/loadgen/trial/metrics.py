@@ -14,11 +14,11 @@ from loadgen.judge.expression.dimension import COUNT, PER_TIME, SHARE, TIME
 from loadgen.judge.expression.value import AtLeast, Scalar, Series, Unknown
 from loadgen.judge.expression.vocabulary import MONITOR, Axis, Known, Over, Vocabulary
 from loadgen.judge.monitored import OF_MONITORS, MonitoredSeries, MonitorMetrics, of_monitors
+from loadgen.judge.named import Check
 from loadgen.monitors.making import series_of
 from loadgen.percentiles import PERCENTILES
 from loadgen.stats.recovery import baseline
 from loadgen.trial.account import level_of
-from loadgen.trial.check import Check
 from loadgen.trial.ended import PHASES, NodeFigures
 from loadgen.trial.evidence import NOWHERE, Evidence
 from loadgen.trial.observed import ERRORS, Counts, NodeState, Observed

@@ -12,12 +12,12 @@ from xml.etree import ElementTree
 
 from loadgen.events import Progress
 from loadgen.judge.check import Level
+from loadgen.judge.named import Check
 from loadgen.output.formats.format import OF_RESULTS, Format, on
 from loadgen.output.paper.sink import write_file
 from loadgen.output.paper.xml import serialized
 from loadgen.output.words import trials
 from loadgen.severity import Severity
-from loadgen.trial.check import Check
 from loadgen.trial.ended import ChaosEnded, TrialEnded
 from loadgen.units import NS_PER_S
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from loadgen.escape import printable
 from loadgen.events import FaultBegan, FaultEnded
 from loadgen.faults.kinds import KINDS
+from loadgen.judge.named import Check
 from loadgen.output.words import figures
 from loadgen.severity import Severity
-from loadgen.trial.check import Check
 from loadgen.trial.ended import PHASES, VERDICTS, NodeFigures, TrialEnded, TrialSample
 from loadgen.trial.evidence import in_words
 from loadgen.trial.observed import Counts, Observed

@@ -12,13 +12,13 @@ from loadgen.events import Event, FaultBegan, FaultEnded
 from loadgen.faults.fault import Fault, Layer
 from loadgen.faults.report import FaultReport, Spell
 from loadgen.judge.check import Level
+from loadgen.judge.named import Check
 from loadgen.record.read import latency
 from loadgen.record.read.fields import Fields
 from loadgen.record.read.monitors import monitors
 from loadgen.record.read.reasons import reasons
 from loadgen.severity import Severity
 from loadgen.snapshot import Histogram
-from loadgen.trial.check import Check
 from loadgen.trial.ended import (
     NodeFigures,
     PoolPoint,

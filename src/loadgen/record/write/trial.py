@@ -7,11 +7,11 @@ from typing import Any
 from loadgen.events import FaultBegan, FaultEnded
 from loadgen.faults.fault import Fault
 from loadgen.faults.report import FaultReport
+from loadgen.judge.named import Check
 from loadgen.record.write import latency
 from loadgen.record.write.monitors import monitors
 from loadgen.record.write.spelling import codes, number, secs, share, tallied, text, timestamp, words
 from loadgen.snapshot import Histogram, encode_v2
-from loadgen.trial.check import Check
 from loadgen.trial.ended import NodeFigures, PoolPoint, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
 from loadgen.trial.observed import Counts, NodeState, Observed
 from loadgen.trial.plan import TrialPlan

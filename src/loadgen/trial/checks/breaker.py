@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from loadgen.trial.check import Check
+from loadgen.judge.named import Check
 from loadgen.trial.evidence import NOWHERE, Evidence
 from loadgen.units import NS_PER_S
 

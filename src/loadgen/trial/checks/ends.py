@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from loadgen.faults.kinds import KINDS, Fires
 from loadgen.faults.report import FaultReport
-from loadgen.trial.check import Check
+from loadgen.judge.named import Check
 from loadgen.trial.checks import lateness
 from loadgen.trial.evidence import AFTER, Evidence, in_words, real_node
 from loadgen.trial.observed import Observed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from loadgen.trial.check import Check
+from loadgen.judge.named import Check
 from loadgen.trial.checks.breaker import breaker_legal
 from loadgen.trial.checks.ends import answers_right, deadlines_kept, errors_expected, fault_fired
 from loadgen.trial.checks.healthy import healthy_nodes, pools_free

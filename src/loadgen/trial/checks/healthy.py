@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 
-from loadgen.trial.check import Check
+from loadgen.judge.named import Check
 from loadgen.trial.checks import lateness
 from loadgen.trial.evidence import AFTER, Evidence
 from loadgen.trial.observed import Counts, Observed, p99_ns

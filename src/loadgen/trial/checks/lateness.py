@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from loadgen.trial.check import Check
+from loadgen.judge.named import Check
 from loadgen.trial.checks.breaker import OPEN_NS
 from loadgen.trial.evidence import Evidence
 from loadgen.trial.observed import Observed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadgen.trial.check import Check
+from loadgen.judge.named import Check
 from loadgen.trial.checks import lateness
 from loadgen.trial.evidence import Evidence
 from loadgen.trial.observed import NodeState

@@ -5,8 +5,8 @@ Times are response times here: a node is back when nobody waits for the client, 
 
 from __future__ import annotations
 
+from loadgen.judge.named import Check
 from loadgen.trial.account import counts_of
-from loadgen.trial.check import Check
 from loadgen.trial.checks import lateness
 from loadgen.trial.ended import NodeFigures
 from loadgen.trial.evidence import NOWHERE, Evidence

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from loadgen.trial.check import Check
+from loadgen.judge.named import Check
 from loadgen.trial.checks import lateness
 from loadgen.trial.checks.breaker import OPEN_NS, PROBES
 from loadgen.trial.evidence import Evidence

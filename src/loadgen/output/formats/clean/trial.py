@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from loadgen.events import FaultBegan, FaultEnded
+from loadgen.judge.named import Check
 from loadgen.output.formats import monitors
 from loadgen.output.paper.layout import WIDTH, fact, facts, indented, rule, width, wrapped
 from loadgen.output.paper.page import Page
 from loadgen.output.words import figures, trials
 from loadgen.severity import Severity
-from loadgen.trial.check import Check
 from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
 from loadgen.trial.observed import Observed
 from loadgen.units import NS_PER_S, span

@@ -1,4 +1,4 @@
-"""One check of a trial, with its answer. A value; no I/O."""
+"""A named check with its answer, of a trial or a test of jobs: what every one of them is held to. A value; no I/O."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from loadgen.severity import Severity
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One named check of a trial, applied to what was observed."""
+    """One named check, applied to what was observed."""
 
     name: str
-    """One of `trial.checks.every.CHECKS`; `check 1` and so on for those of a scenario's `[[check]]`."""
+    """One of `trial.checks.every.CHECKS` or `jobs.load.checks.NAMES`; `check 1` and so on for each `[[check]]`."""
     passed: bool | None
-    """None where it cannot be told: the client does not expose what the check needs, or the fault did not fire."""
+    """None where it cannot be told: nobody exposes what the check needs, or the fault did not fire."""
     found: str
     """The finding, such as "2.1 s after the fault ended", or why there is none."""
     limit: str = ""
@@ -23,7 +23,7 @@ class Check:
     vital: bool = True
     """False for a check that a client without the feature does not fail by: its None makes no trial untold."""
     level: Level | None = None
-    """The level of a `[[check]]`; None for a check that every trial has."""
+    """The level of a `[[check]]`; None for a check that has a name of its own."""
 
     @property
     def severity(self) -> Severity:
