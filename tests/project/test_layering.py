@@ -268,6 +268,8 @@ trial.checks ← units faults.kinds faults.report trial.account judge.named tria
 
 # Durable jobs.
 jobs ← units errors escape
+jobs.load ← units severity reason events engine._histogram faults.fault faults.report judge.check judge.named jobs
+jobs.adapters ← jobs jobs.load
 
 # Verification: cases, and campaigns of them.
 verify._tape ← engine._random
