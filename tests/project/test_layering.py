@@ -273,7 +273,10 @@ jobs.redis.scripts ←
 jobs.redis.operations ← units jobs jobs.redis.command jobs.redis.scripts
 jobs.redis.connection ← escape jobs jobs.redis.command
 jobs.redis ← units jobs jobs.redis.command jobs.redis.scripts jobs.redis.operations jobs.redis.connection
-jobs.load ← units severity reason events engine._histogram faults.fault faults.report judge.check judge.named jobs
+jobs.opened ← units errors jobs jobs.redis
+jobs.queue ← units errors jobs jobs.opened
+jobs.load ← units errors escape severity reason usage server_plan plan events engine._histogram faults.bench
+    faults.fault faults.report faults.timeline judge.check judge.named host target.talk target jobs jobs.queue
 jobs.adapters ← jobs jobs.load
 
 # Verification: cases, and campaigns of them.

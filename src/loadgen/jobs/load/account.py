@@ -212,6 +212,8 @@ class Book:
         """Jobs that have completed or are dead."""
         self.completed = 0
         self.acknowledged = 0
+        self.waiting = 0
+        """Acknowledged jobs that have neither completed nor died."""
         self.first_ns = self.last_ns = 0
         self.ready: dict[str, int] = {}
         """By worker, the processes that have said that they are ready."""
@@ -280,6 +282,7 @@ class Book:
         job = self._job(entry.job)
         if not job.acknowledged_ns:
             self.acknowledged += 1
+            self.waiting += not self._is_over(job)
         job.acknowledged_ns = entry.t_ns
         self._second(entry.t_ns)[0] += 1
         self._record("publish", entry.t_ns - job.attempted_ns)
@@ -409,6 +412,9 @@ class Book:
         self._fired[firing] = self._fired.get(firing, 0) + 1
         job = self._job(entry.job)
         job.due_ns = job.attempted_ns = entry.t_ns
+        if not job.acknowledged_ns:
+            self.acknowledged += 1
+            self.waiting += not self._is_over(job)
         job.acknowledged_ns = entry.t_ns
 
     # ── Sums ──────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -421,6 +427,7 @@ class Book:
         if was_over:
             return
         self.ended += 1
+        self.waiting -= bool(job.acknowledged_ns)
         if not well:
             return
         self.completed += 1

@@ -41,12 +41,16 @@ def execute(data: dict[str, object], attempt: int = 0, fence: int = 0, worker: s
 async def execute_async(data: dict[str, object], attempt: int = 0, fence: int = 0, worker: str = "") -> object:
     """Do the work of a job in a task. Raises Failed where the job is to fail."""
     work, execution = _begun(data, attempt, fence, worker)
-    if work.act is Act.HANG:
-        await asyncio.Event().wait()
-    if work.busy:
-        _burn(work.work_ns)
-    elif work.work_ns:
-        await asyncio.sleep(work.work_ns / 1e9)
+    try:
+        if work.act is Act.HANG:
+            await asyncio.Event().wait()
+        if work.busy:
+            _burn(work.work_ns)
+        elif work.work_ns:
+            await asyncio.sleep(work.work_ns / 1e9)
+    except asyncio.CancelledError:
+        execution.cancelled()
+        raise
     return execution.ended()
 
 
@@ -70,6 +74,10 @@ class _Execution:
             raise Failed(f"job {self._work.n} was asked to fail")
         self._write(What.END)
         return object() if self._work.act is Act.UNSTORABLE else self._work.n
+
+    def cancelled(self) -> None:
+        """Note that the execution was cancelled, as after its timeout."""
+        self._write(What.RAISED, "cancelled")
 
     def _write(self, what: What, words: str = "") -> None:
         _ledger().write(
