@@ -142,4 +142,5 @@ $(BUILT): $(INSTALLED) $(COMPILED)
 
 $(TOOLS): $(MADE) pyproject.toml
 	$(PIP) install --group dev
+	$(PIP) install --no-deps 'arq>=0.28,<0.29'
 	@touch $@

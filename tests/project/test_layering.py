@@ -277,7 +277,7 @@ jobs.opened ← units errors jobs jobs.redis
 jobs.queue ← units errors jobs jobs.opened
 jobs.load ← units errors escape severity reason usage server_plan plan events engine._histogram faults.bench
     faults.fault faults.report faults.timeline judge.check judge.named host target.talk target jobs jobs.queue
-jobs.adapters ← jobs jobs.load
+jobs.adapters ← errors jobs jobs.load
 
 # Verification: cases, and campaigns of them.
 verify._tape ← engine._random
@@ -540,6 +540,13 @@ DOORS: dict[str, set[str]] = {
     "pymemcache": {"trial.adapters"},
     "aiomcache": {"trial.adapters"},
     "coredis": {"trial.adapters"},
+    "rq": {"jobs.adapters"},
+    "celery": {"jobs.adapters"},
+    "arq": {"jobs.adapters"},
+    "taskiq": {"jobs.adapters"},
+    "taskiq_redis": {"jobs.adapters"},
+    "dramatiq": {"jobs.adapters"},
+    "redis": {"jobs.adapters"},
     "hiredis": {"jobs.redis.connection", "target.talk", "verify.fuzz.targets", "verify.world.redis"},
     "rich": {"output"},
     "jinja2": {"output.reports"},

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from loadgen.errors import UsageError
 from loadgen.escape import printable
@@ -34,8 +34,14 @@ class RedisUrl:
 
     def __str__(self) -> str:
         """Return the URL without its password."""
+        return self._written(f"{self.user}:***@" if self.password else "")
+
+    def with_password(self) -> str:
+        """Return the URL for a library that connects by it. Never printed, and never a word of a command line."""
+        return self._written(f"{quote(self.user, safe='')}:{quote(self.password, safe='')}@" if self.password else "")
+
+    def _written(self, secret: str) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        secret = f"{self.user}:***@" if self.password else ""
         return f"redis://{secret}{host}:{self.port}/{self.database}"
 
 
