@@ -320,7 +320,7 @@ verify.reply ← escape
 verify.durability ← units faults.fault faults.kinds trial.value verify.durability.survival verify.tape verify.reply
 verify.step ← verify.reply
 verify.model ← verify.reply
-verify.world.redis ← verify.reply verify.step verify.model verify.world.disk
+verify.world.redis ← jobs.redis.scripts verify.reply verify.step verify.model verify.world.disk
 verify.world ← verify.tape verify.world._ground verify.world._network verify.world._resident verify.world._world
 verify.scenario ← errors escape server._connection server._memcache server._store verify.case verify.reply verify.step
     verify.tape verify.world verify.world._order verify.world._streams verify.world._world verify.world.disk

@@ -220,14 +220,14 @@ class StorageLaws:
     @law
     async def test_a_large_batch_is_stored_and_settled_whole(self, stores: Stores) -> None:
         storage = await stores.open()
-        given = jobs(2500)
+        given = jobs(1100)
         assert await storage.publish(given) == [Published(job.id) for job in given]
         claims: list[Claim] = []
         while len(claims) < len(given):
             claims += await storage.claim("w", 5000, 0.0)
-        assert await storage.renew("w", claims) == [True] * 2500
-        assert await storage.settle("w", [well(claim) for claim in claims]) == [True] * 2500
-        assert len(await storage.finished([job.id for job in given])) == 2500
+        assert await storage.renew("w", claims) == [True] * 1100
+        assert await storage.settle("w", [well(claim) for claim in claims]) == [True] * 1100
+        assert len(await storage.finished([job.id for job in given])) == 1100
 
     # ── Once only ─────────────────────────────────────────────────────────────────────────────────────────────────────
 

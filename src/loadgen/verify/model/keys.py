@@ -10,6 +10,7 @@ from loadgen.verify.model.failed import NO_SUCH_KEY, SYNTAX, CommandError
 from loadgen.verify.model.hashes import Hash
 from loadgen.verify.model.keyspace import Keyspace
 from loadgen.verify.model.lists import List
+from loadgen.verify.model.numbers import integer
 from loadgen.verify.model.sets import Members
 from loadgen.verify.model.sorted_set import SortedSet
 from loadgen.verify.model.stream import Stream
@@ -53,6 +54,24 @@ def type_(db: Keyspace, args: Sequence[bytes]) -> Reply:
 def keys(db: Keyspace, args: Sequence[bytes]) -> Reply:
     matches = re.compile(_expression(args[0]), re.DOTALL).fullmatch
     return tuple(key for key in db.listed() if matches(key))
+
+
+@KEYS.command("SCAN", -2)
+def scan(db: Keyspace, args: Sequence[bytes]) -> Reply:
+    """Return all keys at once, as a server may: the cursor after them is 0."""
+    integer(args[0], CommandError(b"ERR invalid cursor"))
+    pattern, words = b"*", args[1:]
+    for option, value in zip(words[::2], words[1::2], strict=False):
+        match option.upper():
+            case b"MATCH":
+                pattern = value
+            case b"COUNT":
+                integer(value)
+            case _:
+                raise SYNTAX
+    if len(words) % 2:
+        raise SYNTAX
+    return b"0", keys(db, [pattern])
 
 
 @KEYS.command("RENAME", 3)

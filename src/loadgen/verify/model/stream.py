@@ -34,14 +34,24 @@ LAST = ID(MOST, MOST)
 
 
 @dataclass(slots=True)
+class Delivery:
+    """A consumer's having an entry."""
+
+    consumer: bytes
+    at_ms: int
+    """When the consumer was given the entry, in Unix time."""
+    count: int = 1
+
+
+@dataclass(slots=True)
 class Group:
     """A consumer group."""
 
     last_id: ID
     """The last entry that was delivered to any consumer."""
     consumers: set[bytes] = field(default_factory=set)
-    pending: dict[ID, bytes] = field(default_factory=dict)
-    """The consumer of each entry that was delivered and not acknowledged."""
+    pending: dict[ID, Delivery] = field(default_factory=dict)
+    """Who has each entry that was delivered and not acknowledged."""
 
 
 @dataclass(slots=True)

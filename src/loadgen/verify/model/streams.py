@@ -104,7 +104,7 @@ def xrevrange(db: Keyspace, args: Sequence[bytes]) -> Reply:
 
 
 def _range(db: Keyspace, key: bytes, first: bytes, last: bytes, words: Sequence[bytes], step: int) -> Reply:
-    low, high = _start(first), _end(last)
+    low, high = id_range(first, last)
     count = None
     if words:
         if len(words) != 2 or words[0].upper() != b"COUNT":
@@ -116,6 +116,11 @@ def _range(db: Keyspace, key: bytes, first: bytes, last: bytes, words: Sequence[
     if count == 0:
         return Null.ARRAY
     return stream.listed(stream.between(low, high)[::step][:count])
+
+
+def id_range(first: bytes, last: bytes) -> tuple[ID, ID]:
+    """Return the ends of a range of IDs, both included. Raises CommandError."""
+    return _start(first), _end(last)
 
 
 def _start(text: bytes) -> ID:

@@ -15,6 +15,7 @@ from loadgen.verify.world.host import Host
 from loadgen.verify.world.net import Net
 from loadgen.verify.world.redis.append_only import POLICIES, AppendOnlyFile
 from loadgen.verify.world.redis.connection import RedisConnection
+from loadgen.verify.world.redis.queues import QUEUES
 from loadgen.verify.world.redis.scripts import LOCKS
 from loadgen.verify.world.redis.server import RedisServer, Script
 
@@ -48,7 +49,7 @@ class Redis:
         self._observe = observe
         self._fsync = fsync
         self._maxmemory_bytes = maxmemory_bytes
-        self._scripts: dict[bytes, Script] = dict(LOCKS)
+        self._scripts: dict[bytes, Script] = {**LOCKS, **QUEUES}
         self.start()
 
     @property

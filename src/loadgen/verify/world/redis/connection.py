@@ -144,9 +144,6 @@ class RedisConnection:
                 return b"# Server\r\nredis_version:%b\r\nredis_mode:standalone\r\nrole:master\r\n" % VERSION
             case [b"COMMAND", *_]:
                 return ()
-            case [b"TIME"]:
-                now_us = self._server.clock.unix_ns() // 1000
-                return b"%d" % (now_us // 1_000_000), b"%d" % (now_us % 1_000_000)
         return self._server.ask(self, command)
 
     def _hello(self, words: Sequence[bytes]) -> Reply:

@@ -22,15 +22,15 @@ from loadgen.verify.step import Command
 from loadgen.verify.world.redis.append_only import AppendOnlyFile
 
 _READS = frozenset(
-    b"TTL PTTL EXPIRETIME PEXPIRETIME HGET HMGET HGETALL HKEYS HVALS HLEN HEXISTS HSTRLEN EXISTS TOUCH TYPE KEYS LLEN "
-    b"LRANGE LINDEX LPOS SMEMBERS SCARD SISMEMBER SMISMEMBER SRANDMEMBER SINTER SUNION SDIFF SINTERCARD ZRANGE "
-    b"ZREVRANGE ZRANGEBYSCORE ZREVRANGEBYSCORE ZRANGEBYLEX ZREVRANGEBYLEX ZCOUNT ZLEXCOUNT ZSCORE ZMSCORE ZCARD ZRANK "
-    b"ZREVRANK XPENDING XLEN XRANGE XREVRANGE XREAD GET MGET STRLEN GETRANGE SUBSTR GETBIT BITCOUNT".split()
+    b"SCAN TTL PTTL EXPIRETIME PEXPIRETIME HGET HMGET HGETALL HKEYS HVALS HLEN HEXISTS HSTRLEN EXISTS TOUCH TYPE "
+    b"KEYS LLEN LRANGE LINDEX LPOS SMEMBERS SCARD SISMEMBER SMISMEMBER SRANDMEMBER SINTER SUNION SDIFF SINTERCARD "
+    b"ZRANGE ZREVRANGE ZRANGEBYSCORE ZREVRANGEBYSCORE ZRANGEBYLEX ZREVRANGEBYLEX ZCOUNT ZLEXCOUNT ZSCORE ZMSCORE "
+    b"ZCARD ZRANK ZREVRANK XPENDING XLEN XRANGE XREVRANGE XREAD GET MGET STRLEN GETRANGE SUBSTR GETBIT BITCOUNT".split()
 )
 _FREES = frozenset(
     b"DEL UNLINK EXPIRE PEXPIRE EXPIREAT PEXPIREAT PERSIST GETDEL GETEX HDEL LPOP RPOP LREM LTRIM SREM SPOP SMOVE ZREM "
-    b"ZREMRANGEBYSCORE ZREMRANGEBYLEX ZREMRANGEBYRANK ZPOPMIN ZPOPMAX XDEL XTRIM XACK XREADGROUP RENAME "
-    b"RENAMENX".split()
+    b"ZREMRANGEBYSCORE ZREMRANGEBYLEX ZREMRANGEBYRANK ZPOPMIN ZPOPMAX XDEL XTRIM XACK XREADGROUP XCLAIM XAUTOCLAIM "
+    b"RENAME RENAMENX".split()
 )
 """Commands that write and are carried out beyond maxmemory, as they have no flag `denyoom`."""
 
@@ -100,6 +100,15 @@ class Waiting:
         """The reply when the time is over."""
 
 
+class _Running:
+    """A script that is being carried out: one step, as whose record the file has what it changed."""
+
+    def __init__(self) -> None:
+        self.has_written = False
+        self.kept: list[Command] = []
+        """The commands that changed something."""
+
+
 class RedisServer:
     """A server process and its data."""
 
@@ -131,6 +140,7 @@ class RedisServer:
         """The bytes of keys and values; counted only where maxmemory bounds them."""
         self._waiting: list[Waiting] = []
         self._waking = self._changed = False
+        self._script: _Running | None = None
         self._numbers = 0
         if file is not None:
             for unix_ns, commands in file.records():
@@ -152,10 +162,17 @@ class RedisServer:
     def ask(self, asker: Asker, command: Command) -> Reply:
         """Carry out a command of data, or of a transaction."""
         name = command[0].upper()
+        if name == b"TIME":
+            return self.time()
         writes = name in COMMANDS and name not in _READS
-        if writes and (refusal := self._refusal(name)) is not None:
-            self._model.refuse(asker.number)
-            return refusal
+        if writes:
+            # A script that has written is not stopped half way.
+            goes_on = self._script is not None and self._script.has_written
+            if not goes_on and (refusal := self._refusal(name)) is not None:
+                self._model.refuse(asker.number)
+                return refusal
+            if self._script is not None:
+                self._script.has_written = True
         unix_ns = self.clock.unix_ns()
         reply = self._model.ask(command, unix_ns, asker.number)
         if self.file is not None and reply is not QUEUED and not isinstance(reply, Error):
@@ -163,12 +180,25 @@ class RedisServer:
                 if kept := [each for each in asker.queued if each[0].upper() not in _READS]:
                     self.file.log([(b"MULTI",), *kept, (b"EXEC",)], unix_ns)
             elif writes and reply not in NOTHING:
-                self.file.log([command], unix_ns)
-        if self._ledger.changes:
-            self._account()
-            if self._waiting:
-                self._wake()
+                if self._script is not None:
+                    self._script.kept.append(command)
+                else:
+                    self.file.log([command], unix_ns)
+        if self._ledger.changes and self._script is None:
+            # A read of a group that finds nothing touches its stream all the same, and is nothing to wait for.
+            self._settle(wakes=reply not in NOTHING)
         return reply
+
+    def _settle(self, *, wakes: bool = True) -> None:
+        """Account for what was changed, and carry out the commands that wait for it."""
+        self._account()
+        if wakes and self._waiting:
+            self._wake()
+
+    def time(self) -> Reply:
+        """Return the reply to TIME."""
+        now_us = self.clock.unix_ns() // 1000
+        return b"%d" % (now_us // 1_000_000), b"%d" % (now_us % 1_000_000)
 
     def _refusal(self, name: bytes) -> Error | None:
         """Return the error by which a command that writes is refused now."""
@@ -302,7 +332,15 @@ class RedisServer:
             self.tell(asker, command, reply)
             return reply
 
-        reply = self._scripts[digest](call, [*words[:count]], [*words[count:]])
+        self._script = script = _Running()
+        try:
+            reply = self._scripts[digest](call, [*words[:count]], [*words[count:]])
+        finally:
+            self._script = None
+            if script.kept and self.file is not None:
+                self.file.log([(b"MULTI",), *script.kept, (b"EXEC",)], self.clock.unix_ns())
+            if self._ledger.changes:
+                self._settle()
         return Null.BULK if reply is None else reply.encode() if isinstance(reply, str) else reply
 
 
