@@ -91,6 +91,14 @@ class Code(StrEnum):
     OTHER_MACHINE = "other-machine", "one side of the comparison was measured on another machine"
     TOO_FEW = "too-few", "so few stored runs cannot tell any difference from chance"
 
+    # Remarks on tests of jobs.
+    JOBS_BOUND = "jobs-bound", "what limits the throughput of a test of jobs: the jobs, the storage, or the CPUs"
+    JOBS_STUCK = "jobs-stuck", "jobs were executed and have not ended, and where they may be"
+    SHARES_UNEVEN = "shares-uneven", "workers completed different numbers of jobs, and why"
+    STORAGE_LOCKED = "storage-locked", "the storage of a queue was locked for too long"
+    STORAGE_LOSES = "storage-loses", "a queue is kept so that a fault takes back what it acknowledged"
+    STORAGE_FULL = "storage-full", "workers have as many connections to the storage as it takes, or nearly"
+
     UNNAMED = "unnamed", "the result is of an older loadgen, which wrote no codes"
 
 

@@ -13,12 +13,18 @@ from pathlib import Path
 import pytest
 from constructed_events import S, counted, good
 from constructed_trials import evidence
+from job_evidence import account as account_of_jobs
+from job_evidence import evidence as evidence_of_jobs
+from job_evidence import histogram
 from places import ROOT
 
 from loadgen.config import judging, load, resolve
+from loadgen.config.jobs_file import case_of as jobs_case_of
 from loadgen.config.scenario_file import scenario_of
 from loadgen.events import PhaseCounted, Result, Sample
 from loadgen.faults.report import Outage
+from loadgen.jobs.load import metrics as jobs_metrics
+from loadgen.jobs.load.metrics import JobsMetrics
 from loadgen.judge import run_metrics
 from loadgen.judge.check import judge, mistakes
 from loadgen.judge.expression.dimension import COUNT, SIZE, UNITS
@@ -37,6 +43,7 @@ INLINE = re.findall(r"`([^`\n]*(?:<|>|==)[^`\n]*)`", TEXT)
 
 RUN = run_metrics.vocabulary(nodes=3, phases=3, has_faults=True)
 TRIAL = metrics.vocabulary(3)
+JOBS = jobs_metrics.vocabulary(2)
 READ = {
     "redis": {"used_memory": Known(SIZE, "memory", is_scalar=False, over=Over.LEVEL)},
     "proxy": {"fds": Known(COUNT, "open files", is_scalar=False, over=Over.LEVEL)},
@@ -67,6 +74,7 @@ TABLES = {
     "run": lambda: of_names({**run_metrics.NAMES, **run_metrics.OF_FAULTS}),
     "monitors": lambda: of_names(OF_MONITORS),
     "trial": lambda: of_names(metrics.NAMES),
+    "jobs": lambda: of_names(jobs_metrics.NAMES),
 }
 
 
@@ -87,7 +95,13 @@ def test_a_table_is_made_of_what_there_is(name: str) -> None:
 def test_an_example_is_judged(number: int, tmp_path: Path) -> None:
     """On a constructed run or trial, in which every name of the examples has a value."""
     example = EXAMPLES[number]
-    if "title =" in example:
+    if "[[jobs]]" in example:
+        asked = jobs_case_of(example, "example", "example.toml").plan
+        its = JobsMetrics(
+            evidence_of_jobs(asked, account_of_jobs(latencies={"handling": histogram(S), "reclaim": histogram(S)}))
+        )
+        answers = judge(asked.checks, JOBS, its)
+    elif "title =" in example:
         checks = scenario_of(example, "example", "example.toml").checks
         answers = judge(checks, TRIAL, metrics.TrialMetrics(evidence(), TRIAL))
     else:
@@ -115,7 +129,7 @@ def test_every_expression_in_the_text_is_one_of_a_run_or_a_trial_and_the_wrong_o
     refused = {"p99 < 5", "errors < 1 %"}
     for expression in expressions:
         is_right = (
-            any(not mistakes(expression, names) for names in (RUN, TRIAL, MONITORED))
+            any(not mistakes(expression, names) for names in (RUN, TRIAL, MONITORED, JOBS))
             or expression == "0.1 + 0.2 == 0.3"
         )
         assert is_right is (expression not in refused), expression
@@ -129,18 +143,20 @@ def test_every_unit_is_in_the_table_and_every_unit_of_the_table_is_one() -> None
         assert parse(f"5 {unit}") == Quantity("5", unit)
 
 
-@pytest.mark.parametrize("vocabulary", [RUN, TRIAL, MONITORED], ids=["run", "trial", "monitors"])
+@pytest.mark.parametrize("vocabulary", [RUN, TRIAL, MONITORED, JOBS], ids=["run", "trial", "monitors", "jobs"])
 def test_the_words_of_selectors_are_all_different_and_no_name_is_a_unit_or_a_function(vocabulary: Vocabulary) -> None:
     words = [word for axis in vocabulary.axes.values() for word in (*axis.words, *[axis.counted] * bool(axis.counted))]
     assert len(words) == len(set(words))
-    # `max` is both: a name without parentheses is the greatest response time.
-    assert set(vocabulary.names) & (set(UNITS) | set(FUNCTIONS) | {"and", "or", "not"}) == {"max"}
+    # `max` and `mean` are both: names without parentheses are those of response time, or of a latency of jobs.
+    both = {"max", "mean"} if vocabulary is JOBS else {"max"}
+    assert set(vocabulary.names) & (set(UNITS) | set(FUNCTIONS) | {"and", "or", "not"}) == both
     for name, known in vocabulary.names.items():
         assert set(known.axes) <= set(vocabulary.axes)
         assert f"`{name}`" in TEXT
 
 
-def test_the_selectors_of_a_trial_are_listed() -> None:
-    for axis in TRIAL.axes.values():
+@pytest.mark.parametrize("vocabulary", [TRIAL, JOBS], ids=["trial", "jobs"])
+def test_the_selectors_are_listed(vocabulary: Vocabulary) -> None:
+    for axis in vocabulary.axes.values():
         for word in axis.words:
             assert f"`{word}`" in TEXT

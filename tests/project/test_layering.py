@@ -275,8 +275,9 @@ jobs.redis.connection ← escape jobs jobs.redis.command
 jobs.redis ← units jobs jobs.redis.command jobs.redis.scripts jobs.redis.operations jobs.redis.connection
 jobs.opened ← units errors jobs jobs.redis
 jobs.queue ← units errors jobs jobs.opened
-jobs.load ← units errors escape severity reason usage server_plan plan events engine._histogram faults.bench
-    faults.fault faults.report faults.timeline judge.check judge.named host target.talk target jobs jobs.queue
+jobs.load ← units percentiles errors escape severity reason usage server_plan plan events engine._histogram stats
+    faults.bench faults.fault faults.kinds faults.report faults.timeline judge.check judge.expression judge.named host
+    target.talk target jobs jobs.queue
 jobs.adapters ← errors jobs jobs.load
 
 # Verification: cases, and campaigns of them.
@@ -416,11 +417,11 @@ config.document ← units errors secret config.tables
 config.told ← units errors server_plan plan stats judge.verdict judge.judging compare.settings smoke.limits
     faults.fault faults.kinds judge.expression monitors.plan monitors config.tables
     judge.check soak.bands
-config ← judge.monitored
+config ← judge.expression
     units lazy protocol errors escape plan judge.check judge.run_metrics
     faults.fault faults.kinds trial.metrics trial.observed trial.plan trial.scenario
     engine._history engine._ketama config.tables config.document config.told verify.reply verify.step
-    verify.expectation verify.spec
+    verify.expectation verify.spec jobs jobs.load
 
 # What fuzzing gives inputs to, imported by a process of its own.
 verify.fuzz.targets ← errors _codec _resp _memcache judge.expression judge.run_metrics faults.proxy.chain

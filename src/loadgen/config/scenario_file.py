@@ -12,22 +12,18 @@ from typing import Any
 
 from pydantic import Field, ValidationError
 
+from loadgen.config import embedded
 from loadgen.config.document.problem import problems_in
-from loadgen.config.document.reading import BY_SET, Reading, Rows, as_number, as_text, one_of, within
-from loadgen.config.document.toml_file import TomlFile, parsed, text_of
+from loadgen.config.document.reading import Reading, Rows, as_number, as_share, as_text, one_of, within
+from loadgen.config.document.toml_file import parsed, text_of
 from loadgen.config.document.toml_text import toml_value
-from loadgen.config.loader import parse_override
-from loadgen.config.tables.check import CheckTable, checks
-from loadgen.config.tables.fault import FaultTable
+from loadgen.config.overridden import overridden
 from loadgen.config.tables.monitor import MonitorTable
 from loadgen.config.tables.table import Path as KeyPath
 from loadgen.config.tables.table import Table
-from loadgen.config.told.faults import faults
 from loadgen.config.told.monitors import series, without_credentials
 from loadgen.faults.fault import Fault, Layer
 from loadgen.faults.kinds import KINDS, Judged
-from loadgen.judge.check import Check, mistakes
-from loadgen.judge.monitored import MonitoredSeries
 from loadgen.trial.metrics import SELECTORS, vocabulary
 from loadgen.trial.observed import ERRORS
 from loadgen.trial.plan import Limits
@@ -53,18 +49,6 @@ def _some_time(value: object) -> int:
 
 def _rate(value: object) -> float:
     return parse_rate(as_number(value))
-
-
-def _share(value: object) -> float:
-    written = as_number(value)
-    number, per = (written[:-1], 100) if isinstance(written, str) and written.endswith("%") else (written, 1)
-    try:
-        share = float(number) / per
-    except ValueError:
-        share = -1.0
-    if not 0.0 <= share <= 1.0:
-        raise ValueError(f'{shown(value)} is no share; write one from 0 to 1, such as 0.05 or "5%"')
-    return share
 
 
 def _classes(value: object) -> tuple[str, ...]:
@@ -111,7 +95,7 @@ _PHASES: Rows = {
 _LIMITS: Rows = {
     "recovery": ("recovery_ns", _some_time),
     "refusal": ("refusal_ns", _some_time),
-    "healthy": ("healthy", _share),
+    "healthy": ("healthy", as_share),
     "unread": ("unread_ns", _some_time),
 }
 
@@ -120,23 +104,10 @@ _TRIAL: Rows = {"client": ("clients", _clients)}
 _TABLES = ("trial", "phases", "limits", "client", "fault", "check", "monitor")
 
 
-class _Faults(Table):
-    """The faults of a scenario."""
-
-    # Lax for the container alone, as TOML has lists and no tuples.
-    fault: tuple[FaultTable, ...] = Field(default=(), strict=False)
-
-
 class _Monitors(Table):
     """The monitors of a scenario."""
 
     monitor: tuple[MonitorTable, ...] = Field(default=(), strict=False)
-
-
-class _Checks(Table):
-    """The checks of a scenario."""
-
-    check: tuple[CheckTable, ...] = Field(default=(), strict=False)
 
 
 def read(path: Path, overrides: Sequence[str] = ()) -> Scenario:
@@ -150,7 +121,7 @@ def read(path: Path, overrides: Sequence[str] = ()) -> Scenario:
 def scenario_of(text: str, name: str, source: str, overrides: Sequence[str] = ()) -> Scenario:
     """Return the scenario of a text that messages call `source`. Raises ConfigError as `read` does."""
     file = parsed(text, source)
-    problems = [*_overridden(file, overrides)]
+    problems = [*overridden(file, overrides)]
     reading = Reading(file)
     scenario = _Reader(reading).scenario(name)
     reading.check(*problems)
@@ -169,26 +140,6 @@ def changed(scenario: Scenario, overrides: Sequence[str]) -> Scenario:
 
 _PLAIN = Scenario("", "")
 """A scenario with the default of every key."""
-
-
-def _overridden(file: TomlFile, overrides: Sequence[str]) -> Iterator[str]:
-    """Put each override into the file's tree; yield a sentence for each that is malformed."""
-    for override in overrides:
-        key, _, _ = override.partition("=")
-        single = "." not in key and "=" in override
-        try:
-            path, read = parse_override(f"root.{override}" if single else override)
-        except ValueError as error:
-            yield str(error)
-            continue
-        path = path[1:] if single else path
-        branch: Any = file.tree
-        for part in path[:-1]:
-            inner = branch.get(part)
-            branch[part] = inner = inner if isinstance(inner, dict) else {}
-            branch = inner
-        branch[path[-1]] = read
-        file.positions[path] = BY_SET
 
 
 class _Reader:
@@ -215,7 +166,7 @@ class _Reader:
         values["faults"] = tuple(self._faults(count, groups, values["phases"].fault_ns))
         monitors = self._monitors()
         values["monitors"] = without_credentials(monitors)
-        values["checks"] = self._checks(count, series(monitors))
+        values["checks"] = embedded.checks(self._reading, vocabulary(count, series(monitors)))
         return Scenario(**({"name": name, "title": ""} | values))
 
     def _client(self) -> dict[str, str | int | float | bool]:
@@ -229,13 +180,8 @@ class _Reader:
         """Yield the faults, whose keys are those of a configuration's `[[fault]]`, and `group`."""
         found = self._reading.tables(("fault",))
         ours = [{key: value for key, value in table.items() if key != "group"} for table in found]
-        try:
-            tables = _Faults.model_validate({"fault": ours}).fault
-        except ValidationError as error:
-            for problem in problems_in(error):
-                self._reading.problem(problem.paths[0], problem.sentence)
-            return
-        for index, (fault, table) in enumerate(zip(faults(tables, 0), found, strict=True)):
+        # With a problem there are no faults.
+        for index, (fault, table) in enumerate(zip(embedded.faults(self._reading, ours), found, strict=False)):
             if fault.at_ns >= window_ns:
                 self._reading.problem(("fault", index, "at"), "the fault begins after the end of the fault phase")
             on = self._on(("fault", index), fault, table.get("group"), nodes, groups)
@@ -261,20 +207,6 @@ class _Reader:
                 )
             taken.append(table.called)
         return tables
-
-    def _checks(self, nodes: int, monitors: MonitoredSeries) -> tuple[Check, ...]:
-        """Return the checks, which are written as in a configuration, with the names that a trial has."""
-        found = self._reading.tables(("check",))
-        for index, table in enumerate(found):
-            expr = table.get("expr")
-            for wrong in mistakes(expr, vocabulary(nodes, monitors)) if isinstance(expr, str) else ():
-                self._reading.problem(("check", index, "expr"), str(wrong))
-        try:
-            return checks(_Checks.model_validate({"check": found}).check)
-        except ValidationError as error:
-            for problem in problems_in(error):
-                self._reading.problem(problem.paths[0], problem.sentence)
-            return ()
 
     def _on(self, path: KeyPath, fault: Fault, group: object, nodes: int, groups: int) -> tuple[int, ...]:
         """Return the numbers of a fault's nodes; those of group 2 follow those of group 1."""

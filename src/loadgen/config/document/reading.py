@@ -20,14 +20,16 @@ Read = Callable[[Any], Any]
 Rows = Mapping[str, tuple[str, Read]]
 
 BY_SET = (0, 0)
-"""The place of a key that `--set` gave."""
+"""The place of a key that `--set`, or another flag, gave."""
 
 
 class Reading:
     """One reading of a file, and the problems found on the way."""
 
-    def __init__(self, file: TomlFile) -> None:
+    def __init__(self, file: TomlFile, flags: Mapping[Path, str] | None = None) -> None:
         self.file = file
+        self._flags = flags or {}
+        """By key that a flag of its own gave, the flag."""
         self._problems: list[tuple[tuple[int, int], str]] = []
 
     def table(self, path: Path) -> dict[str, Any]:
@@ -71,17 +73,24 @@ class Reading:
     def problem(self, path: Path, sentence: str) -> None:
         """Keep a problem with its place: the key's own, or the nearest around it."""
         place, where = self.place(path)
-        self._problems.append((place, f"{where}: {dotted(path)}{': ' * bool(path)}{sentence}"))
+        # A flag names the key by itself.
+        key = "" if where in self._flags.values() else f"{dotted(path)}{': ' * bool(path)}"
+        self._problems.append((place, f"{where}: {key}{sentence}"))
+
+    def flag_problem(self, flag: str, sentence: str) -> None:
+        """Keep a problem with a flag that gave no key of its own."""
+        self._problems.append((BY_SET, f"{flag}: {sentence}"))
 
     def place(self, path: Path) -> tuple[tuple[int, int], str]:
         """Return the place of a key, or the nearest around it, for sorting, and as the beginning of a message."""
         known = self.file.positions
-        place = next((known[path[:n]] for n in range(len(path), 0, -1) if path[:n] in known), None)
+        known_path = next((path[:n] for n in range(len(path), 0, -1) if path[:n] in known), None)
         source = self.file.source
-        return (
-            place or BY_SET,
-            source if place is None else "--set" if place == BY_SET else f"{source}:{place[0]}:{place[1]}",
-        )
+        if known_path is None:
+            return BY_SET, source
+        place = known[known_path]
+        flag = self._flags.get(known_path, "--set")
+        return place, flag if place == BY_SET else f"{source}:{place[0]}:{place[1]}"
 
     def check(self, *before: str) -> None:
         """Raise ConfigError with every problem in the order of places, after those that are known without a place."""
@@ -125,6 +134,19 @@ def as_number(value: object) -> str | int | float:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise ValueError(f"must be a number, or text in quotes, not {shown(value)}")
     return value
+
+
+def as_share(value: object) -> float:
+    """Read a share from 0 to 1, or text in percent."""
+    written = as_number(value)
+    number, per = (written[:-1], 100) if isinstance(written, str) and written.endswith("%") else (written, 1)
+    try:
+        share = float(number) / per
+    except ValueError:
+        share = -1.0
+    if not 0.0 <= share <= 1.0:
+        raise ValueError(f'{shown(value)} is no share; write one from 0 to 1, such as 0.05 or "5%"')
+    return share
 
 
 def one_of(names: Sequence[str]) -> Read:

@@ -171,6 +171,8 @@ class Account:
     seconds: tuple[Second, ...] = ()
     first_ns: int = 0
     """When the first publish began, or the first job; by the monotonic clock."""
+    published_ns: int = 0
+    """When the last publish was acknowledged; 0: none was."""
     last_ns: int = 0
     """When the last job ended."""
     errors: Mapping[str, int] = field(default_factory=dict)
@@ -214,7 +216,7 @@ class Book:
         self.acknowledged = 0
         self.waiting = 0
         """Acknowledged jobs that have neither completed nor died."""
-        self.first_ns = self.last_ns = 0
+        self.first_ns = self.published_ns = self.last_ns = 0
         self.ready: dict[str, int] = {}
         """By worker, the processes that have said that they are ready."""
         self.heard_ns = 0
@@ -284,6 +286,7 @@ class Book:
             self.acknowledged += 1
             self.waiting += not self._is_over(job)
         job.acknowledged_ns = entry.t_ns
+        self.published_ns = max(self.published_ns, entry.t_ns)
         self._second(entry.t_ns)[0] += 1
         self._record("publish", entry.t_ns - job.attempted_ns)
 
@@ -476,6 +479,7 @@ class Book:
             ),
             seconds=tuple(self._seconds()),
             first_ns=self.first_ns,
+            published_ns=self.published_ns,
             last_ns=self.last_ns,
             errors=dict(self._errors),
         )

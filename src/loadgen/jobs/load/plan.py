@@ -13,6 +13,9 @@ from loadgen.units import NS_PER_S
 OURS = ("sqlite", "streams", "lists")
 """The adapters that are queues of our own."""
 
+LIBRARIES = ("rq", "celery", "arq", "taskiq", "dramatiq")
+"""The adapters of libraries, each with workers of its own. All of them are on Redis."""
+
 FAIR_JOBS = 200
 """A worker's fair share of jobs from which on shares are judged: below it, chance alone may differ by a fifth."""
 
@@ -80,7 +83,7 @@ class Scheduling:
     updates: int = 0
     """How often each is changed."""
     operations: int = 0
-    """How often each is read, paused or resumed, in turns."""
+    """How often each is listed, paused or resumed, in turns."""
     removes: bool = True
     """True: each is removed in the end."""
     cron: str = "*/5 * * * *"
@@ -122,7 +125,7 @@ class JobsPlan:
     title: str
     """What is tested, in a sentence."""
     adapter: str = "sqlite"
-    """One of OURS, or of `adapters.catalogue`."""
+    """One of OURS or of LIBRARIES."""
     storage: str = ""
     """The URL of the storage, with its password; empty: one of our own is made and removed again."""
     queue_name: str = "loadgen"
@@ -142,6 +145,10 @@ class JobsPlan:
     checks: tuple[Check, ...] = ()
     settings: tuple[tuple[str, str | int | float | bool], ...] = ()
     """Settings of a library, by its own names."""
+    upstream: str = ""
+    """The name of the same test in upstream's suite; empty where there is none."""
+    baseline_per_s: float | None = None
+    """Jobs per second of the test before this one that checks compare it with; None where there was none."""
     seed: int = 0
 
     @property
