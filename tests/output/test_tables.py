@@ -19,7 +19,15 @@ from loadgen.events import Ending, Event, PhaseBegan, Result
 from loadgen.output.formats.clean import Clean
 from loadgen.output.formats.csv import Csv
 from loadgen.output.formats.document import Document
-from loadgen.output.formats.format import OF_COMPARISONS, OF_RESULTS, OF_SOAKS, OF_TESTS, OF_VERIFICATION, Format
+from loadgen.output.formats.format import (
+    OF_COMPARISONS,
+    OF_JOBS,
+    OF_RESULTS,
+    OF_SOAKS,
+    OF_TESTS,
+    OF_VERIFICATION,
+    Format,
+)
 from loadgen.output.formats.json import Json
 from loadgen.output.formats.markdown import Markdown
 from loadgen.output.formats.progress.bar import Bar
@@ -33,6 +41,7 @@ from loadgen.output.paper.sink import Sink
 from loadgen.output.reports.campaign_junit import CampaignJunit
 from loadgen.output.reports.check_junit import CheckJunit
 from loadgen.output.reports.check_svg import CheckSvg
+from loadgen.output.reports.jobs_junit import JobsJunit
 from loadgen.output.reports.report import Report
 from loadgen.output.reports.soak_junit import SoakJunit
 from loadgen.output.reports.stress_junit import StressJunit
@@ -56,6 +65,7 @@ FORMATS: dict[str, Callable[[], Format]] = {
     "campaign junit": lambda: CampaignJunit("/dev/null"),
     "stress junit": lambda: StressJunit("/dev/null"),
     "soak junit": lambda: SoakJunit("/dev/null"),
+    "jobs junit": lambda: JobsJunit("/dev/null"),
     "check junit": lambda: CheckJunit("/dev/null"),
     "check svg": lambda: CheckSvg("/dev/null"),
 }
@@ -97,7 +107,7 @@ def test_every_event_is_rendered_or_named_as_left_out(format: str, events: set[t
 
 
 def test_every_event_is_on_the_dashboard_or_is_of_a_verb_without_one(events: set[type[Event]]) -> None:
-    assert Model(0.0).kinds | OF_TESTS | OF_COMPARISONS | OF_VERIFICATION | OF_SOAKS == events
+    assert Model(0.0).kinds | OF_TESTS | OF_COMPARISONS | OF_VERIFICATION | OF_SOAKS | OF_JOBS == events
 
 
 def test_every_format_is_asked(events: set[type[Event]]) -> None:

@@ -431,7 +431,7 @@ verify.fuzz.targets ← errors _codec _resp _memcache judge.expression judge.run
 record.schema ← percentiles phase reason stats judge.check judge.expression
     compare.metric compare.settings compare.answers
     smoke.criteria faults.fault trial.checks trial.ended trial.observed verify.case verify.checkers.answer
-    soak.ended soak.found soak.verdict
+    soak.ended soak.found soak.verdict jobs jobs.load severity
 record.write ← monitors.report
     units percentiles escape severity reason signs usage snapshot slo overload plan events stats
     judge.check
@@ -439,15 +439,17 @@ record.write ← monitors.report
     faults.fault faults.report judge.named trial.ended trial.observed trial.plan verify.case verify.ended
     verify.compatibility verify.durability.survival
     verify.stress.ended verify.checked verify.checkers.answer soak.asked soak.ended soak.written
+    errors jobs jobs.load
 record.read ← monitors.reading monitors.report
     units percentiles phase command protocol severity reason signs usage snapshot slo overload plan
     events stats judge.check judge.judging compare.shape compare.settings compare.candidate compare.round
     compare.answers smoke.check smoke.ended record.schema faults.fault faults.report judge.named trial.ended
     trial.observed trial.plan verify.case verify.durability.survival verify.ended
     verify.stress.ended verify.checked verify.checkers.answer verify.stress.shape soak.asked soak.ended soak.written
+    jobs jobs.load
 record ← phase errors escape events compare.round compare.answers smoke.ended record.write record.read
     trial.ended verify.ended
-    verify.stress.ended verify.checked soak.ended
+    verify.stress.ended verify.checked soak.ended jobs.load
 
 # Events to text.
 output.words ← judge.expression monitors.report
@@ -457,7 +459,7 @@ output.words ← judge.expression monitors.report
     faults.kinds faults.report judge.named trial.ended trial.observed trial.plan trial.evidence verify.case verify.ended
     verify.compatibility verify.durability.survival
     verify.stress.ended verify.checked verify.checkers.answer judge.expression soak.asked soak.checkpoints soak.ended
-    soak.found soak.verdict
+    soak.found soak.verdict jobs.load
 output.paper ← percentiles errors escape output.words
 output.pictures ← units escape stats compare.answers judge.expression output.words output.paper verify.checked
     verify.checkers.answer
@@ -467,14 +469,15 @@ output.formats ← monitors.report
     smoke.ended record
     output.words output.paper output.pictures judge.named trial.ended trial.observed verify.case verify.ended version
     verify.stress.ended verify.checked verify.checkers.answer soak.asked soak.ended soak.status
+    jobs.load
 output.reports ← severity errors judge.check escape events stats compare.answers output.words output.paper
     output.formats units judge.named trial.ended verify.case verify.ended verify.stress.ended verify.checked
     output.pictures version severity judge.expression soak.asked soak.bands soak.checkpoints soak.ended soak.folder
-    soak.found soak.recall soak.store soak.verdict
+    soak.found soak.recall soak.store soak.verdict judge.named jobs.load
 output.tui ← lazy units escape phase percentiles severity snapshot overload events stats engine._histogram faults.kinds
     trial.plan trial.observed trial.ended output.words output.paper
-output ← lazy errors phase events trial.ended verify.ended output.words output.paper output.pictures output.reports
-    output.formats output.tui
+output ← lazy errors phase events trial.ended verify.ended jobs.load output.words output.paper output.pictures
+    output.reports output.formats output.tui
 
 # The library.
 library ← monitors.plan

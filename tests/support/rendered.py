@@ -9,6 +9,7 @@ from constructed_campaigns import CAMPAIGNS
 from constructed_checks import CHECKS
 from constructed_comparisons import COMPARISONS, GATES
 from constructed_events import RUNS
+from constructed_jobs import JOBS
 from constructed_searches import SEARCHES
 from constructed_smokes import SMOKES, matrix
 from constructed_soaks import SOAKS
@@ -20,7 +21,18 @@ from loadgen.output import Output, create
 
 PEOPLE = ("clean", "verbose", "quiet")
 ALL = (
-    RUNS | SEARCHES | SMOKES | GATES | COMPARISONS | {"matrix": matrix} | TRIALS | CAMPAIGNS | STRESSES | CHECKS | SOAKS
+    RUNS
+    | SEARCHES
+    | SMOKES
+    | GATES
+    | COMPARISONS
+    | {"matrix": matrix}
+    | TRIALS
+    | CAMPAIGNS
+    | STRESSES
+    | CHECKS
+    | SOAKS
+    | JOBS
 )
 
 

@@ -28,6 +28,7 @@ from constructed_events import (
     schedule,
     zero_requests,
 )
+from constructed_jobs import JOBS
 from constructed_searches import P99, SEARCHES, found, step
 from constructed_smokes import SMOKES, matrix
 from constructed_soaks import SOAKS
@@ -51,7 +52,7 @@ from loadgen.stats.trial import NO_LIMIT_NS, Limit, RateVerdict
 RESULTS_MD = ROOT / "docs" / "RESULTS.md"
 
 VALIDATORS = {kind["properties"]["type"]["const"]: Draft202012Validator(kind) for kind in schema.RECORD["oneOf"]}
-ALL = RUNS | SEARCHES | SMOKES | GATES | COMPARISONS | {"matrix": matrix} | TRIALS | STRESSES | CHECKS | SOAKS
+ALL = RUNS | SEARCHES | SMOKES | GATES | COMPARISONS | {"matrix": matrix} | TRIALS | STRESSES | CHECKS | SOAKS | JOBS
 
 
 def refuse(constant: str) -> None:
@@ -101,6 +102,8 @@ def test_the_schema_refuses_a_field_that_is_not_in_it(kind: str) -> None:
         *STRESSES["stress_passed"](),
         *CHECKS["check_illegal"](),
         *SOAKS["soak_warned"](),
+        *JOBS["jobs_adapters"](),
+        *JOBS["jobs_inspected"](),
     ]
     record = records(runs, kind)[0]
     assert VALIDATORS[kind].is_valid(record)

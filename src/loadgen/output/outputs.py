@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from loadgen.errors import LoadgenError, OutputError, ReaderGone, UsageError
 from loadgen.events import Event
+from loadgen.jobs.load.ended import JobsProgress
 from loadgen.output.formats import progress
 from loadgen.output.formats.create import create
 from loadgen.output.formats.format import Output
@@ -35,7 +36,7 @@ _FOR_PROGRAMS = ("json", "document", "markdown")
 """The formats of files beside which standard output shows the results for people."""
 
 _WITH_CASES = ("verbose", "json")
-"""The formats that print each case of a campaign."""
+"""The formats that print each case of a campaign, and each second of a test of jobs."""
 
 STDOUT = "-"
 """The value of a file option that names standard output."""
@@ -58,7 +59,8 @@ class Wanted:
     windows: str | None = None
     """A file that gets the violations of a history as SVG."""
     junit: str | None = None
-    """A file that gets a comparison, trials, a campaign, a stress test, a soak or a checked history as JUnit XML."""
+    """A file that gets a comparison, trials, a campaign, a stress test, a soak, tests of jobs or a checked history as
+    JUnit XML."""
     markdown: str | None = None
     """A file that gets Markdown of a comparison appended."""
     annotations: bool = False
@@ -168,7 +170,7 @@ def _progress(wanted: Wanted, shown: Shown | None) -> Iterator[Output]:
         yield shown
     elif wanted.live:
         # Thousands of cases a second would leave no bar to be seen.
-        unprinted = frozenset[type[Event]]() if wanted.format in _WITH_CASES else frozenset({CaseEnded})
+        unprinted = frozenset[type[Event]]() if wanted.format in _WITH_CASES else frozenset({CaseEnded, JobsProgress})
         yield progress.create(sys.stderr, wants_color(sys.stderr, wanted.color), unprinted)
 
 
@@ -217,6 +219,7 @@ def _reports(wanted: Wanted) -> Iterator[Output]:
     if junit:
         from loadgen.output.reports.campaign_junit import CampaignJunit
         from loadgen.output.reports.check_junit import CheckJunit
+        from loadgen.output.reports.jobs_junit import JobsJunit
         from loadgen.output.reports.junit import write_junit
         from loadgen.output.reports.soak_junit import SoakJunit
         from loadgen.output.reports.stress_junit import StressJunit
@@ -228,6 +231,7 @@ def _reports(wanted: Wanted) -> Iterator[Output]:
         yield StressJunit(junit)
         yield SoakJunit(junit)
         yield CheckJunit(junit)
+        yield JobsJunit(junit)
     if markdown:
         from loadgen.output.reports.markdown import append_markdown
 

@@ -8,6 +8,8 @@ ends, and `trial`. Of a campaign: `campaign-began`, a `case` as each ends, a `fa
 Of a stress test: `stress-began`, a `stress-load` as each load ends, after the load's own records, and `stress`.
 Of a soak: `soak-began`, `soak-baseline`, a `soak-checkpoint` at each, a `soak-note` for what else happens, and `soak`.
 Of a history that was checked: `check`.
+Of a test of jobs: `jobs-began`, `jobs-progress` each second, a `jobs-worker` for what happens to a worker, and `jobs`;
+of several of them `jobs-compared`. Of a queue: `jobs-inspected`.
 `docs/RESULTS.md` has the meaning of each field, `schema` the values that it may hold.
 """
 
@@ -36,9 +38,10 @@ from loadgen.events import (
     ServerAwaited,
     StepTaken,
 )
+from loadgen.jobs.load.ended import JobsBegan, JobsCompared, JobsEnded, JobsProgress, QueueInspected, WorkerNoted
 from loadgen.phase import Phase
 from loadgen.record.read import Reading, Record
-from loadgen.record.write import campaign, check, comparison, monitors, run, search, smoke, soak, stress, trial
+from loadgen.record.write import campaign, check, comparison, jobs, monitors, run, search, smoke, soak, stress, trial
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 from loadgen.soak.ended import SoakBaseline, SoakBegan, SoakCheckpoint, SoakEnded, SoakNoted
 from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
@@ -58,7 +61,9 @@ __all__ = [
     "to_campaign_document",
     "to_check_document",
     "to_document",
+    "to_jobs_document",
     "to_line",
+    "to_queue_document",
     "to_record",
     "to_soak_document",
     "to_stress_document",
@@ -99,6 +104,16 @@ def to_soak_document(ended: SoakEnded) -> bytes:
 def to_check_document(ended: HistoryChecked) -> bytes:
     """Return a checked history as one JSON document: `metadata`, `summary` and `results`."""
     return _document(check.document(ended))
+
+
+def to_jobs_document(ended: JobsCompared) -> bytes:
+    """Return the tests of jobs of one command as one JSON document: `metadata`, `summary` and `results`."""
+    return _document(jobs.document(ended))
+
+
+def to_queue_document(inspected: QueueInspected, version: str) -> bytes:
+    """Return the state of a queue as one JSON document: `metadata` and `summary`."""
+    return _document(jobs.inspection(inspected, version))
 
 
 def _document(document: Mapping[str, Any]) -> bytes:
@@ -166,6 +181,12 @@ RECORDS: Mapping[type[Event], Callable[[Any], dict[str, Any]]] = {
     SoakCheckpoint: soak.checkpoint,
     SoakNoted: soak.note,
     SoakEnded: soak.ended,
+    JobsBegan: jobs.began,
+    JobsProgress: jobs.progress,
+    WorkerNoted: jobs.worker,
+    JobsEnded: jobs.ended,
+    JobsCompared: jobs.compared,
+    QueueInspected: jobs.inspected,
 }
 """By kind of event, the function that makes its record."""
 

@@ -183,6 +183,14 @@ class Account:
         return max(0, self.last_ns - self.first_ns)
 
     @property
+    def reclaim(self) -> Histogram:
+        """The reclaim latencies, with the times that were waited for in vain as censored samples."""
+        found = Histogram() + self.latencies.get("reclaim", Histogram())
+        for waited_ns in self.unreclaimed_ns:
+            found.record(waited_ns, censored=True)
+        return found
+
+    @property
     def jobs_per_s(self) -> float | None:
         """Completed jobs per second, from the first publish to the last end; None when nothing ended."""
         return self.counts.completed * NS_PER_S / self.elapsed_ns if self.elapsed_ns else None

@@ -14,6 +14,7 @@ from loadgen.jobs.load.plan import JobsPlan
 from loadgen.judge.named import Check
 from loadgen.reason import Reason
 from loadgen.severity import Severity
+from loadgen.units import NS_PER_S
 
 
 class Stage(StrEnum):
@@ -27,6 +28,14 @@ class Stage(StrEnum):
     STOPPING = "stopping"
 
 
+class Axis(StrEnum):
+    """In what the tests of one command differ."""
+
+    TEST = "test"
+    ADAPTER = "adapter"
+    WORKERS = "workers"
+
+
 @dataclass(frozen=True, slots=True)
 class JobsBegan(Event):
     """The beginning of a test."""
@@ -38,6 +47,8 @@ class JobsBegan(Event):
     number: int = 1
     """Of several tests of one command, from 1."""
     of: int = 1
+    axis: Axis | None = None
+    """In what the tests of the command differ: a JobsCompared follows the last of them. None for a single test."""
     wall_s: float = field(default_factory=time.time)
 
 
@@ -142,19 +153,24 @@ class JobsEnded(Ending):
         return self.severity is Severity.GOOD
 
     @property
+    def storage_cpu_ns_per_job(self) -> float | None:
+        """The CPU time of the storage's server per completed job; None where it is not known, or no job completed."""
+        return self._per_job(self.cost.storage_cpu_s)
+
+    @property
+    def workers_cpu_ns_per_job(self) -> float | None:
+        return self._per_job(self.cost.workers_cpu_s)
+
+    def _per_job(self, cpu_s: float | None) -> float | None:
+        completed = self.account.counts.completed
+        return cpu_s * NS_PER_S / completed if cpu_s is not None and completed else None
+
+    @property
     def severity(self) -> Severity:
         said = (reason.severity for reason in self.reasons)
         return Severity.gravest(
             [*[Severity.INTERRUPTED] * self.interrupted, *said, *(check.severity for check in self.checks)]
         )
-
-
-class Axis(StrEnum):
-    """In what the tests of one command differ."""
-
-    TEST = "test"
-    ADAPTER = "adapter"
-    WORKERS = "workers"
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +183,15 @@ class JobsCompared(Ending):
     """Checks over all of them, such as the scaling from 1 worker to 10."""
     interrupted: bool = False
     wall_s: float = field(default_factory=time.time)
+
+    def efficiency(self, of: JobsEnded) -> float | None:
+        """Return the jobs per second of each of a test's workers, as a share of those of one worker alone.
+
+        None where no test has one worker, or either has no rate.
+        """
+        alone = next((each.account.jobs_per_s for each in self.ended if each.plan.workers == 1), None)
+        per_s = of.account.jobs_per_s
+        return per_s / of.plan.workers / alone if alone and per_s is not None and of.plan.workers else None
 
     @property
     def severity(self) -> Severity:
@@ -199,6 +224,7 @@ class QueueInspected(Ending):
     """The age from which on running jobs are listed; None: they are not."""
     workers: Mapping[str, float] = field(default_factory=dict)
     """By worker, the seconds since it was last heard of."""
+    wall_s: float = field(default_factory=time.time)
 
     @property
     def severity(self) -> Severity:

@@ -25,6 +25,7 @@ from loadgen.events import (
     ServerAwaited,
     StepTaken,
 )
+from loadgen.jobs.load.ended import JobsBegan, JobsCompared, JobsEnded, JobsProgress, QueueInspected, WorkerNoted
 from loadgen.output.paper import layout
 from loadgen.output.paper.sink import Sink
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
@@ -49,9 +50,12 @@ OF_FAULTS: Kinds = frozenset({FaultBegan, FaultEnded})
 OF_CAMPAIGNS: Kinds = frozenset({CampaignBegan, CaseEnded, FailureFound, CampaignEnded})
 OF_STRESS: Kinds = frozenset({StressBegan, Stressed, StressEnded})
 OF_SOAKS: Kinds = frozenset({SoakBegan, SoakBaseline, SoakCheckpoint, SoakNoted, SoakEnded})
+OF_JOBS: Kinds = frozenset({JobsBegan, JobsProgress, WorkerNoted, JobsEnded, JobsCompared, QueueInspected})
 OF_HISTORIES: Kinds = frozenset({HistoryChecked})
 OF_VERIFICATION = OF_CAMPAIGNS | OF_STRESS | OF_HISTORIES
-OF_RESULTS = OF_LOADS | OF_SEARCHES | OF_TESTS | OF_COMPARISONS | OF_TRIALS | OF_FAULTS | OF_VERIFICATION | OF_SOAKS
+OF_RESULTS = (
+    OF_LOADS | OF_SEARCHES | OF_TESTS | OF_COMPARISONS | OF_TRIALS | OF_FAULTS | OF_VERIFICATION | OF_SOAKS | OF_JOBS
+)
 """All kinds of events but Progress."""
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from loadgen.events import Progress, Result, SearchEnded
+from loadgen.jobs.load.ended import Axis, JobsBegan, JobsCompared, JobsEnded
 from loadgen.output.formats.format import OF_RESULTS, Format, on
 from loadgen.output.paper.sink import remark
-from loadgen.output.words import campaigns, checks, histories, slo, soak, stress, trials
+from loadgen.output.words import campaigns, checks, histories, jobs, jobs_compared, slo, soak, stress, trials
 from loadgen.severity import Severity
 from loadgen.slo import Attainment
 from loadgen.smoke.ended import SmokeEnded
@@ -22,9 +23,11 @@ class Remark(Format):
     silent = (
         OF_RESULTS
         - {Result, SearchEnded, SmokeEnded, TrialEnded, CampaignEnded, StressEnded, HistoryChecked, SoakEnded}
+        - {JobsBegan, JobsEnded, JobsCompared}
     ) | {Progress}
 
     def __init__(self) -> None:
+        self._axis: Axis | None = None
         super().__init__(
             {
                 **on(Result, _result),
@@ -35,8 +38,21 @@ class Remark(Format):
                 **on(StressEnded, _stress),
                 **on(HistoryChecked, _check),
                 **on(SoakEnded, _soak),
+                **on(JobsBegan, self._jobs_began),
+                **on(JobsEnded, self._jobs),
+                **on(JobsCompared, _jobs_compared),
             }
         )
+
+    def _jobs_began(self, event: JobsBegan) -> None:
+        self._axis = event.axis
+
+    def _jobs(self, event: JobsEnded) -> None:
+        """Print the first reason why a test did not pass. A comparison of adapters judges none that could run."""
+        judged = self._axis is not Axis.ADAPTER or event.severity is Severity.COULD_NOT_RUN
+        if judged and event.severity not in (Severity.GOOD, Severity.INTERRUPTED):
+            said = [f"{jobs.name(event.plan)}: {jobs.answer(event.severity)}", *jobs.why(event)[:1]]
+            _print(": ".join(said))
 
 
 def _result(event: Result) -> None:
@@ -114,6 +130,13 @@ def _check(event: HistoryChecked) -> None:
     if event.severity is not Severity.GOOD:
         said = [*(violation.why for violation in event.answer.violations), *histories.why(event)]
         _print(": ".join([f"check: {histories.verdict(event)}", *said[:1]]))
+
+
+def _jobs_compared(event: JobsCompared) -> None:
+    """Print the first check over all tests that failed or cannot tell; each test has had its own line."""
+    if not event.interrupted:
+        for words in jobs_compared.why(event)[:1]:
+            _print(words)
 
 
 def _print(words: str) -> None:

@@ -16,7 +16,7 @@ from loadgen.judge.named import Check
 from loadgen.output.formats.format import OF_RESULTS, Format, on
 from loadgen.output.paper.sink import write_file
 from loadgen.output.paper.xml import serialized
-from loadgen.output.words import trials
+from loadgen.output.words import named, trials
 from loadgen.severity import Severity
 from loadgen.trial.ended import ChaosEnded, TrialEnded
 from loadgen.units import NS_PER_S
@@ -65,7 +65,7 @@ def _suite(ended: TrialEnded) -> ElementTree.Element:
 
 def _case(check: Check, trial: str) -> ElementTree.Element:
     case = ElementTree.Element("testcase", classname=f"{_CLASS}.{trial}", name=check.name)
-    said = trials.found(check) + (f" (limit {check.limit})" if check.limit else "")
+    said = named.found(check) + (f" (limit {check.limit})" if check.limit else "")
     if check.passed is None:
         ElementTree.SubElement(case, "error" if check.severity is Severity.UNKNOWN else "skipped", message=said)
     elif check.passed:

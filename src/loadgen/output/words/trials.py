@@ -8,17 +8,13 @@ from dataclasses import dataclass
 from loadgen.escape import printable
 from loadgen.events import FaultBegan, FaultEnded
 from loadgen.faults.kinds import KINDS
-from loadgen.judge.named import Check
-from loadgen.output.words import figures
+from loadgen.output.words import figures, named
 from loadgen.severity import Severity
 from loadgen.trial.ended import PHASES, VERDICTS, NodeFigures, TrialEnded, TrialSample
 from loadgen.trial.evidence import in_words
 from loadgen.trial.observed import Counts, Observed
 from loadgen.trial.plan import TrialPlan
 from loadgen.units import NS_PER_S, span
-
-LONGEST = 500
-"""Characters of a finding: a sentence of loadgen's, in which text from outside has been cut already."""
 
 ALL_NODES = "all"
 
@@ -53,7 +49,7 @@ def title(plan: TrialPlan) -> str:
     """Return the scenario with what happens in it: "kill-1-of-3: node 1 of 3 is killed …"."""
     if not plan.scenario:
         return f"{plan.traffic.name}, without faults"
-    return f"{printable(plan.scenario)}: {printable(plan.title, LONGEST)}"
+    return f"{printable(plan.scenario)}: {printable(plan.title, named.LONGEST)}"
 
 
 def setting(plan: TrialPlan) -> str:
@@ -79,26 +75,14 @@ def client(ended: TrialEnded) -> str:
 
 def reasons(ended: TrialEnded) -> list[str]:
     """Return why the trial did not pass: what kept it from its end, and the checks that failed or cannot tell."""
-    said = [printable(reason.words, LONGEST) for reason in ended.reasons]
+    said = [printable(reason.words, named.LONGEST) for reason in ended.reasons]
     graver = [check for check in ended.checks if check.severity is not Severity.GOOD]
     limits = (f" (limit {printable(check.limit)})" if check.limit else "" for check in graver)
-    return [*said, *(f"{c.name}: {found(c)}{limit}" for c, limit in zip(graver, limits, strict=True))]
+    return [*said, *(f"{c.name}: {named.found(c)}{limit}" for c, limit in zip(graver, limits, strict=True))]
 
 
 def notes(ended: TrialEnded) -> list[str]:
-    return [printable(note.words, LONGEST) for note in ended.notes]
-
-
-def answer(check: Check) -> str:
-    """Return "ok", "FAIL", "fail" for a check that is only nice, "?" for one that cannot tell, or a dash for one that
-    does not apply."""
-    if check.passed is None:
-        return "?" if check.vital else "–"
-    return "ok" if check.passed else "FAIL" if check.severity is Severity.BREACHED else "fail"
-
-
-def found(check: Check) -> str:
-    return printable(check.found, LONGEST)
+    return [printable(note.words, named.LONGEST) for note in ended.notes]
 
 
 # ── Figures ───────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -262,7 +246,7 @@ def late_replies(ended: TrialEnded) -> list[str]:
 def effects(ended: TrialEnded) -> list[str]:
     """Return what each fault did: "kill (process) on node 1: processes killed 1"."""
     return [
-        f"{in_words(report.fault, ended.plan)}: {printable(report.failure, LONGEST)}"
+        f"{in_words(report.fault, ended.plan)}: {printable(report.failure, named.LONGEST)}"
         if report.failure
         else f"{in_words(report.fault, ended.plan)}: {KINDS[report.fault.kind].counts} {report.counted}"
         for report in ended.faults
@@ -274,7 +258,7 @@ def wrong(ended: TrialEnded) -> list[str]:
     more = len(ended.wrong) - MOST_WRONG
     return [
         f"+{seconds(each.at_ns - ended.began_ns)} node {each.node} {each.kind}: asked for {printable(each.key, 80)}, "
-        f"got {printable(each.found, LONGEST)}"
+        f"got {printable(each.found, named.LONGEST)}"
         for each in ended.wrong[:MOST_WRONG]
     ] + [f"and {more} more, which --format json has"] * (more > 0)
 
@@ -303,7 +287,7 @@ def fault_began(event: FaultBegan) -> str:
 
 
 def fault_ended(event: FaultEnded) -> str:
-    why = f": {printable(event.failure, LONGEST)}" if event.failure else f", effects {event.effects:,}"
+    why = f": {printable(event.failure, named.LONGEST)}" if event.failure else f", effects {event.effects:,}"
     return f"{event.fault.kind} ({event.fault.layer}) ended on node {event.node}{why}"
 
 

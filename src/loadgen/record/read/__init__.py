@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from loadgen.events import Event, Result, StepTaken
+from loadgen.jobs.load.ended import JobsEnded
 from loadgen.plan import Plan
-from loadgen.record.read import campaign, check, judged, monitors, run, search, soak, stress, trial
+from loadgen.record.read import campaign, check, jobs, judged, monitors, run, search, soak, stress, trial
 from loadgen.record.read.fields import Fields
 from loadgen.smoke.ended import SmokeBegan
 from loadgen.soak.asked import Asked
@@ -37,6 +38,8 @@ class Reading:
         """The cases of the campaign whose end has not come yet."""
         self._rows: list[Stressed] = []
         """The loads of the stress test whose end has not come yet."""
+        self._tests: list[JobsEnded] = []
+        """The tests of jobs until their comparison."""
         self._asked: Asked | None = None
         """What was asked of the soak whose beginning has been read."""
         self._gate = False
@@ -114,7 +117,7 @@ class Reading:
             case "soak-began" | "soak-baseline" | "soak-checkpoint" | "soak-note" | "soak":
                 return self._soak(record)
             case _:
-                return trial.event(record) or self._campaign(record)
+                return trial.event(record) or self._campaign(record) or self._jobs(record)
 
     def _stress(self, record: Fields) -> Event | None:
         if record.name == "stress-began":
@@ -122,6 +125,12 @@ class Reading:
         event = stress.event(record, self._result, self._rows)
         if isinstance(event, Stressed):
             self._rows.append(event)
+        return event
+
+    def _jobs(self, record: Fields) -> Event | None:
+        event = jobs.event(record, self._tests)
+        if isinstance(event, JobsEnded):
+            self._tests.append(event)
         return event
 
     def _soak(self, record: Fields) -> Event | None:

@@ -82,7 +82,7 @@ def _ended(record: Fields) -> TrialEnded:
     phases = record.part("phases")
     return TrialEnded(
         plan=plan(record.part("plan")),
-        checks=tuple(map(_check, record.parts("checks"))),
+        checks=tuple(map(check, record.parts("checks"))),
         phases={name: _observed(phases.part(name)) for name in phases.values},
         figures=tuple(map(_figures, record.parts("nodes"))),
         faults=tuple(map(report, record.parts("faults"))),
@@ -137,7 +137,7 @@ def report(record: Fields) -> FaultReport:
     return FaultReport(fault(record.part("fault")), spells, record.count("effects"), record.text("failure"), seen)
 
 
-def _check(record: Fields) -> Check:
+def check(record: Fields) -> Check:
     return Check(
         record.text("name"),
         record.get("passed", None),
@@ -204,14 +204,14 @@ def _counts(record: Fields) -> Counts:
         wrong=record.count("wrong"),
         errors={str(name): int(count) for name, count in record.get("errors", {}).items()},
         overdue=record.count("overdue"),
-        latency=_histogram(record.part("latency")),
-        failed_latency=_histogram(record.part("failed_latency")),
-        service=_histogram(record.part("service")),
-        failed_service=_histogram(record.part("failed_service")),
+        latency=histogram(record.part("latency")),
+        failed_latency=histogram(record.part("failed_latency")),
+        service=histogram(record.part("service")),
+        failed_service=histogram(record.part("failed_service")),
     )
 
 
-def _histogram(record: Fields) -> Histogram:
+def histogram(record: Fields) -> Histogram:
     return latency.whole(record.get("histogram", None), record)
 
 

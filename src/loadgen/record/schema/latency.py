@@ -8,6 +8,7 @@ from loadgen.record.schema.shape import (
     COUNT,
     COUNT_OR_NULL,
     NUMBER_OR_NULL,
+    TEXT,
     Schema,
     array_of,
     object_of,
@@ -69,5 +70,12 @@ LATENCY_NS = part(
 )
 
 LATENCY = LATENCY_NS.schema
+WHOLE_LATENCY: Schema = {
+    **LATENCY,
+    "properties": {**LATENCY["properties"], "histogram": TEXT},
+    "required": [*LATENCY["required"], "histogram"],
+}
+"""With all counts, as a payload."""
+
 LAG = object_of({**LATENCY_NS.shapes, "ours": LATENCY, "backpressure": LATENCY, "ours_at_most": LATENCY})
 CLOCKS = object_of({"response": LATENCY, "service": LATENCY})

@@ -10,6 +10,23 @@ from loadgen.record.schema.campaign import CAMPAIGN, CAMPAIGN_BEGAN, CASE, FAILU
 from loadgen.record.schema.check import CHECK, CHECK_SUMMARY, VIOLATION
 from loadgen.record.schema.comparison import COMPARISON, METRIC, NOISE, ROUND
 from loadgen.record.schema.config import CONFIG
+from loadgen.record.schema.jobs import (
+    CHAINS,
+    COMPARED_ROW,
+    COST,
+    JOBS,
+    JOBS_BEGAN,
+    JOBS_COMPARED,
+    JOBS_INSPECTED,
+    JOBS_PLAN,
+    JOBS_PROGRESS,
+    JOBS_SUMMARY,
+    JOBS_WORKER,
+    KIND,
+    PUBLISHING,
+    SCHEDULING,
+)
+from loadgen.record.schema.jobs import COUNTS as JOBS_COUNTS
 from loadgen.record.schema.latency import LATENCY_NS
 from loadgen.record.schema.monitors import GAP, MONITOR, READING, SERIES
 from loadgen.record.schema.objective import CHECKED
@@ -79,6 +96,12 @@ TABLES = {
     "soak-checkpoint": (SOAK_CHECKPOINT,),
     "soak-note": (SOAK_NOTE,),
     "soak": (SOAK, SOAK_METADATA, SOAK_SUMMARY),
+    "jobs-began": (JOBS_BEGAN, JOBS_PLAN, PUBLISHING, KIND, CHAINS, SCHEDULING),
+    "jobs-progress": (JOBS_PROGRESS,),
+    "jobs-worker": (JOBS_WORKER,),
+    "jobs": (JOBS, JOBS_SUMMARY, JOBS_COUNTS, COST),
+    "jobs-compared": (JOBS_COMPARED, COMPARED_ROW),
+    "jobs-inspected": (JOBS_INSPECTED,),
 }
 """By heading, the tables of a section of `docs/RESULTS.md`."""
 
@@ -118,6 +141,12 @@ RECORD: Schema = {
             SOAK_CHECKPOINT,
             SOAK_NOTE,
             SOAK,
+            JOBS_BEGAN,
+            JOBS_PROGRESS,
+            JOBS_WORKER,
+            JOBS,
+            JOBS_COMPARED,
+            JOBS_INSPECTED,
         )
     ],
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 from loadgen.faults.fault import Layer
 from loadgen.judge.check import Level
 from loadgen.record.schema.field import field, fields, part, record
-from loadgen.record.schema.latency import LATENCY
+from loadgen.record.schema.latency import WHOLE_LATENCY
 from loadgen.record.schema.monitors import MONITORS
 from loadgen.record.schema.shape import (
     CODES,
@@ -88,12 +88,6 @@ TRIAL_PLAN = part(
     field("faults", array_of(FAULT.schema), "the faults; their times count from the start of the fault phase"),
 )
 
-_LATENCY: Schema = {
-    **LATENCY,
-    "properties": {**LATENCY["properties"], "histogram": TEXT},
-    "required": [*LATENCY["required"], "histogram"],
-}
-
 COUNTED = part(
     fields({"begun": COUNT, "ok": COUNT}, "operations that began, and that ended well in the interval"),
     field("ok_per_s", NUMBER_OR_NULL, "the latter per second"),
@@ -106,12 +100,12 @@ COUNTED = part(
     field("overdue", COUNT, "operations that ended after their deadline"),
     field("errors", map_of(COUNT), "errors by class"),
     fields(
-        {"latency": _LATENCY, "failed_latency": _LATENCY},
+        {"latency": WHOLE_LATENCY, "failed_latency": WHOLE_LATENCY},
         "response times of operations that ended well, and by an error, from the time at which they were due: see "
         "[latency](#latency); `histogram` has all counts, as in `histograms` of a result",
     ),
     fields(
-        {"service": _LATENCY, "failed_service": _LATENCY},
+        {"service": WHOLE_LATENCY, "failed_service": WHOLE_LATENCY},
         "their service times, from the call of the client: without the wait for a caller that was free. The checks of "
         "the client are held against these",
     ),

@@ -18,9 +18,11 @@ from loadgen.events import (
     ServerAwaited,
     StepTaken,
 )
+from loadgen.jobs.load.ended import JobsBegan, JobsCompared, JobsEnded, JobsProgress, QueueInspected, WorkerNoted
 from loadgen.output.formats.clean.campaign import Campaign
 from loadgen.output.formats.clean.check import Check
 from loadgen.output.formats.clean.comparison import Comparison
+from loadgen.output.formats.clean.jobs import Jobs
 from loadgen.output.formats.clean.run import Run
 from loadgen.output.formats.clean.search import Search
 from loadgen.output.formats.clean.smoke import Smoke
@@ -42,13 +44,13 @@ from loadgen.verify.stress.ended import StressBegan, Stressed, StressEnded
 class Clean(Laid):
     """Rows while a command runs, and tables of its results. The load of a smoke test is not shown, nor is each case."""
 
-    silent = frozenset({Progress, Monitored, CaseEnded})
+    silent = frozenset({Progress, Monitored, CaseEnded, JobsProgress})
 
     def __init__(self, sink: Sink, paint: Paint) -> None:
         page = Page(sink, paint)
         run, search, smoke, comparison = Run(page), Search(page), Smoke(page), Comparison(page)
         trial, campaign, stress, check = Trial(page), Campaign(page), Stress(page), Check(page)
-        soak = Soak(page)
+        soak, jobs = Soak(page), Jobs(page)
         super().__init__(
             sink,
             {
@@ -86,5 +88,10 @@ class Clean(Laid):
                 **on(SoakCheckpoint, soak.checkpoint),
                 **on(SoakNoted, soak.note),
                 **on(SoakEnded, soak.ended),
+                **on(JobsBegan, jobs.began),
+                **on(WorkerNoted, jobs.worker),
+                **on(JobsEnded, jobs.ended),
+                **on(JobsCompared, jobs.compared),
+                **on(QueueInspected, jobs.inspected),
             },
         )

@@ -7,7 +7,7 @@ from loadgen.judge.named import Check
 from loadgen.output.formats import monitors
 from loadgen.output.paper.layout import WIDTH, fact, facts, indented, rule, width, wrapped
 from loadgen.output.paper.page import Page
-from loadgen.output.words import figures, trials
+from loadgen.output.words import figures, named, trials
 from loadgen.severity import Severity
 from loadgen.trial.ended import ChaosBegan, ChaosEnded, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
 from loadgen.trial.observed import Observed
@@ -15,8 +15,6 @@ from loadgen.units import NS_PER_S, span
 
 HEADER_EVERY = 25
 """The header is repeated after this many rows: about a terminal's height."""
-
-_ANSWER_STYLES = {True: "green", False: "bold red", None: "dim"}
 
 _CHECK, _ANSWER = 17, 6
 """The widths of a check's first columns."""
@@ -118,13 +116,11 @@ class Trial:
         return ["", header, *(line for check in event.checks for line in self._check(check))]
 
     def _check(self, check: Check) -> list[str]:
-        name = f"{check.name} ({check.level})" if check.level is not None else check.name
-        label = f"{name:<{_CHECK}}{trials.answer(check):<{_ANSWER}}"
+        label = f"{named.name(check):<{_CHECK}}{named.answer(check):<{_ANSWER}}"
         is_told = check.level is not None or check.severity is not Severity.GOOD
         limit = f" (limit {check.limit})" if check.limit and is_told else ""
-        lines = indented(f"{trials.found(check)}{limit}", len(label), label)
-        style = "yellow" if check.severity is Severity.UNKNOWN else _ANSWER_STYLES[check.passed]
-        return [self._paint(line, style) for line in lines]
+        lines = indented(f"{named.found(check)}{limit}", len(label), label)
+        return [self._paint(line, named.style(check)) for line in lines]
 
     def _figures(self, event: TrialEnded) -> list[str]:
         rows = trials.rows(event)

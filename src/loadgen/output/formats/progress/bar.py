@@ -11,8 +11,10 @@ from rich.progress import Progress as RichProgress
 
 from loadgen.escape import printable
 from loadgen.events import Event, FaultBegan, FaultEnded, Progress
+from loadgen.jobs.load.ended import JobsProgress
 from loadgen.output.formats.format import OF_RESULTS, Format, Kinds, on
 from loadgen.output.formats.progress.lines import Lines
+from loadgen.output.words import jobs
 from loadgen.output.words.progress import fault, share, title, words
 
 NARROWEST_BAR, WIDEST_BAR = 4, 24
@@ -20,6 +22,8 @@ NARROWEST_BAR, WIDEST_BAR = 4, 24
 
 class Bar(Format):
     """A bar below the results, redrawn on each Progress event and cleared on every other event.
+
+    A test of jobs has its progress drawn where no output prints it.
 
     A stall is printed as a line above the bar, as in Lines. Pass each event to the bar before the output that shares
     its terminal.
@@ -38,6 +42,8 @@ class Bar(Format):
                 **on(FaultEnded, self._fault_ended),
             }
         )
+        if JobsProgress in unprinted:
+            self.table = {**self.table, **on(JobsProgress, self._jobs_progress)}
         self._faults: list[str] = []
         """The faults that last, in words."""
         self._console = _Console(file=stream, no_color=not color, highlight=False)
@@ -52,7 +58,11 @@ class Bar(Format):
                 self.close()
             self._stalls.line(event)
             if event.total > 0:
-                self._draw(event)
+                self._draw(title(event), share(event), words(event))
+
+    def _jobs_progress(self, event: JobsProgress) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._draw(jobs.stage(event), jobs.share(event), jobs.progress(event))
 
     def _fault_began(self, event: FaultBegan) -> None:
         self._faults.append(fault(event))
@@ -76,12 +86,14 @@ class Bar(Format):
             with contextlib.suppress(OSError, ValueError):
                 bar.stop()
 
-    def _draw(self, event: Progress) -> None:
-        where, said = f"{title(event):<8}", ", ".join([words(event), *self._faults])
+    def _draw(self, where: str, share: float | None, words: str) -> None:
+        """Draw the bar; without a share, as how much there is to do is not known, it has no end."""
+        where, said = f"{where:<8}", ", ".join([words, *self._faults])
         room = self._console.width - len(where) - len(said) - 3
         if room < NARROWEST_BAR:
             where = printable(where, max(1, len(where) - (NARROWEST_BAR - room)))
         self._column.bar_width = max(NARROWEST_BAR, min(WIDEST_BAR, room))
+        total = None if share is None else 1.0
         if self._bar is None:
             self._bar = RichProgress(
                 TextColumn("{task.description}", markup=False),
@@ -93,9 +105,9 @@ class Bar(Format):
                 redirect_stdout=False,
                 redirect_stderr=False,
             )
-            self._task = self._bar.add_task(where, total=1.0, words=said)
+            self._task = self._bar.add_task(where, total=total, words=said)
             self._bar.start()
-        self._bar.update(self._task, description=where, completed=share(event), words=said)
+        self._bar.update(self._task, description=where, total=total, completed=share or 0.0, words=said)
         self._bar.refresh()
 
 

@@ -7,9 +7,11 @@ from collections.abc import Callable
 from loadgen.compare.answers import Compared, NoiseFound
 from loadgen.compare.round import ContestBegan, RoundEnded
 from loadgen.events import Configured, PhaseBegan, Progress, Result, Sample, SearchEnded, ServerAwaited, StepTaken
+from loadgen.jobs.load.ended import JobsCompared, JobsEnded, QueueInspected
 from loadgen.output.formats.format import (
     OF_CAMPAIGNS,
     OF_FAULTS,
+    OF_JOBS,
     OF_MONITORS,
     OF_SOAKS,
     OF_STRESS,
@@ -18,7 +20,7 @@ from loadgen.output.formats.format import (
     Kind,
     on,
 )
-from loadgen.output.formats.quiet import campaign, check, comparison, run, search, smoke, soak, stress, trial
+from loadgen.output.formats.quiet import campaign, check, comparison, jobs, run, search, smoke, soak, stress, trial
 from loadgen.output.paper.sink import Sink
 from loadgen.smoke.ended import SmokeBegan, SmokeEnded
 from loadgen.soak.ended import SoakEnded
@@ -41,6 +43,7 @@ class Quiet(Format):
         | (OF_CAMPAIGNS - {CampaignEnded})
         | (OF_STRESS - {StressEnded})
         | (OF_SOAKS - {SoakEnded})
+        | (OF_JOBS - {JobsEnded, JobsCompared, QueueInspected})
     )
 
     def __init__(self, sink: Sink) -> None:
@@ -59,5 +62,8 @@ class Quiet(Format):
                 **on(StressEnded, written(stress.ended)),
                 **on(HistoryChecked, written(check.ended)),
                 **on(SoakEnded, written(soak.ended)),
+                **on(JobsEnded, written(jobs.ended)),
+                **on(JobsCompared, written(jobs.compared)),
+                **on(QueueInspected, written(jobs.inspected)),
             }
         )

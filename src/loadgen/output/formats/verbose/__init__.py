@@ -22,10 +22,12 @@ from loadgen.events import (
     ServerAwaited,
     StepTaken,
 )
+from loadgen.jobs.load.ended import JobsBegan, JobsCompared, JobsEnded, JobsProgress, QueueInspected, WorkerNoted
 from loadgen.output.formats.format import Laid, on
 from loadgen.output.formats.verbose.campaign import Campaign
 from loadgen.output.formats.verbose.check import Check
 from loadgen.output.formats.verbose.comparison import Comparison
+from loadgen.output.formats.verbose.jobs import Jobs
 from loadgen.output.formats.verbose.run import Run
 from loadgen.output.formats.verbose.search import Search
 from loadgen.output.formats.verbose.smoke import Smoke
@@ -53,7 +55,7 @@ class Verbose(Laid):
         # Run and Smoke share `explained`, so that each sign beside percentiles is explained once.
         run, search, smoke, comparison = Run(log, explained), Search(log), Smoke(log, explained), Comparison(log)
         trial, campaign, stress, check = Trial(log), Campaign(log), Stress(log), Check(log)
-        soak = Soak(log)
+        soak, jobs = Soak(log), Jobs(log)
         super().__init__(
             sink,
             {
@@ -89,5 +91,11 @@ class Verbose(Laid):
                 **on(SoakCheckpoint, soak.checkpoint),
                 **on(SoakNoted, soak.note),
                 **on(SoakEnded, soak.ended),
+                **on(JobsBegan, jobs.began),
+                **on(JobsProgress, jobs.progress),
+                **on(WorkerNoted, jobs.worker),
+                **on(JobsEnded, jobs.ended),
+                **on(JobsCompared, jobs.compared),
+                **on(QueueInspected, jobs.inspected),
             },
         )

@@ -6,7 +6,7 @@ from loadgen.events import FaultBegan, FaultEnded
 from loadgen.output.formats import monitors
 from loadgen.output.paper.layout import hung
 from loadgen.output.paper.log import Log
-from loadgen.output.words import figures, trials
+from loadgen.output.words import figures, named, trials
 from loadgen.severity import Severity
 from loadgen.trial.ended import ChaosEnded, TrialBegan, TrialEnded, TrialPhaseBegan, TrialSample
 from loadgen.units import span
@@ -55,7 +55,7 @@ def _below(event: TrialEnded) -> list[str]:
         *(f"  {words}" for words in trials.node_figures(event)),
         *(f"  note: {words}" for words in trials.notes(event)),
         *(
-            f"  {check.name}: {trials.answer(check)}, {trials.found(check)}{limit}"
+            f"  {check.name}: {named.answer(check)}, {named.found(check)}{limit}"
             for check, limit in zip(event.checks, limits, strict=True)
         ),
         *(f"  {words}" for words in map(_figures, trials.rows(event))),
