@@ -267,7 +267,8 @@ trial.checks ← units faults.kinds faults.report trial.account judge.named tria
     trial.plan
 
 # Durable jobs.
-jobs ← units errors escape
+jobs.cron ← errors escape
+jobs ← units errors escape jobs.cron
 jobs.redis.command ←
 jobs.redis.scripts ←
 jobs.redis.operations ← units jobs jobs.redis.command jobs.redis.scripts
@@ -557,6 +558,7 @@ DOORS: dict[str, set[str]] = {
     "textual": {"output.tui"},
     "psutil": {"target", "monitors"},
     "prometheus_client": {"monitors"},
+    "cronsim": {"jobs.cron"},
     "pytest": {"testing.plugin"},
     "time.h": {"engine._clock"},
     "sys/socket.h": {"engine._transport", "server._connection", "faults.proxy._sockets"},
