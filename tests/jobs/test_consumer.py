@@ -171,3 +171,16 @@ def test_the_same_job_may_be_claimed_again_while_its_lost_execution_runs():
     worker.ended(again, DONE)
     [settle] = [action for action in due(worker, LEASE // 2) if isinstance(action, Settle)]
     assert [each.claim.fence for each in settle.settlements] == [1, 2]
+
+
+def test_a_worker_sleeps_while_a_sweep_is_under_way_or_has_failed():
+    worker = Consumer(concurrency=2, lease_ns=LEASE, sweep_ns=SWEEP, now_ns=0, draw=lambda: 0.0)
+    assert [type(action) for action in due(worker, 0)] == [Sweep]
+    assert due(worker, 1) == []
+    assert worker.next_ns() is None
+    worker.failed(2 * SWEEP, Sweep(2))
+    [ask] = due(worker, 2 * SWEEP)
+    assert isinstance(ask, Ask)
+    again_ns = worker.next_ns()
+    assert again_ns is not None
+    assert again_ns > 2 * SWEEP

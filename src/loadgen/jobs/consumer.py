@@ -157,11 +157,14 @@ class Consumer:
 
     def next_ns(self) -> int | None:
         """Return the time at which something may be due, if nothing happens before; None when nothing is."""
-        times = [self._next_sweep_ns] if not self._is_stopping and not self._sweeping.under_way else []
+        times = []
+        if not self._is_stopping and not self._sweeping.under_way:
+            times.append(max(self._next_sweep_ns, self._sweeping.not_before_ns))
+            # Nothing is asked for while a sweep is under way.
+            if not self._asking.under_way and self.running < self._concurrency:
+                times.append(self._asking.not_before_ns)
         if self._ends and not self._settling.under_way:
             times.append(self._settling.not_before_ns)
-        if not self._is_stopping and not self._asking.under_way and self.running < self._concurrency:
-            times.append(self._asking.not_before_ns)
         if self._renews and not self._renewing.under_way and (held := self._kept()):
             oldest_ns = min(each.leased_ns for each in held)
             times.append(max(self._renewing.not_before_ns, oldest_ns + self._lease_ns // RENEWALS))
