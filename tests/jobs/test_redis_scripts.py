@@ -291,7 +291,7 @@ def compared(real: Real, scripts: Mapping[str, Script], has_stream: bool, seed: 
                 # Its worker dies before it says so.
                 delivered = [[], []]
             if drawn.draw.random() < 0.5:
-                lost = [b"b", b"0", b"0", b"3", b"0-0", b"99999999", b"36000000"]
+                lost = [b"b", b"%d" % drawn.draw.randrange(3), b"0", b"3", b"0-0", b"99999999", b"36000000"]
                 real.run(scripts["sweep"], lost)
                 simulated.unix_us = real.unix_us()
                 simulated.run(scripts["sweep"], lost)

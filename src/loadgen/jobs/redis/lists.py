@@ -1,7 +1,8 @@
-"""The queue on lists, as it is often written by hand: a worker moves jobs to a list of its own, and has one lease.
+"""The queue on lists, as it is often written by hand: a worker moves jobs to a list of its own.
 
-The lease is the worker's, not the job's: each call of a worker begins it anew, for all jobs that the worker has. A job
-that hangs in a worker that lives is nobody else's.
+Lists have no leases: when a job's began is in its hash, and a sweep looks at every job that any worker has. A move that
+waits is no script, so a job may be in a worker's list without a lease, when the worker dies or the reply is lost right
+then: the first sweep that finds it begins one.
 """
 
 from __future__ import annotations
@@ -56,6 +57,6 @@ class Lists(RedisStorage):
         key_ttl_s: float = 86400.0,
         timeout_s: float = 5.0,
     ) -> None:
-        """Make the storage of a queue, with the arguments of `Streams`; the lease is that of a worker."""
+        """Make the storage of a queue, with the arguments of `Streams`."""
         operations = ListOperations(LISTS, queue, lease_ns, max_deliveries, result_ttl_s, key_ttl_s)
-        super().__init__(url, operations, lease_ns, timeout_s)
+        super().__init__(url, operations, timeout_s)

@@ -6,8 +6,8 @@ lists; functions over a job's hash, which do not; and the operation. `KEYS[1]` i
     queue             stream or list of the PENDING jobs; the stream has the RUNNING ones, too
     taken:WORKER      list of the jobs that a worker has taken (lists only)
     job:ID            hash of a job: n name, p payload, t terms, s state, m token, a failed attempts, d deliveries since
-                      the last settlement, f fence, w worker, c when it was claimed, b when it was published, v value,
-                      e error. Times are Unix times in ms.
+                      the last settlement, f fence, w worker, c when it was claimed, r when its lease was renewed (lists
+                      only), b when it was published, v value, e error. Times are Unix times in ms.
     key:KEY           the id of the job that was published with an idempotency key
     delayed           sorted set of the DELAYED jobs, by their due time
     running           sorted set of the RUNNING jobs, by the time when they were claimed
@@ -35,7 +35,7 @@ local function drop(token, id, owner)
 end
 local function holds(worker, id) return true end
 local function hand_over(id, owner, worker) end
-local function touch(worker, token)
+local function touch(worker, token, id)
   return #redis.call('XCLAIM', Q, G, worker, 0, token, 'JUSTID') == 1
 end
 local function in_group(...)
@@ -84,7 +84,10 @@ local function hand_over(id, owner, worker)
   redis.call('LREM', taken(owner), 1, id)
   redis.call('LPUSH', taken(worker), id)
 end
-local function touch(worker, token) return true end
+local function touch(worker, token, id)
+  redis.call('HSET', P .. 'job:' .. id, 'r', now)
+  return true
+end
 local function read(worker, most)
   local found = {}
   for i = 1, most do
@@ -95,15 +98,21 @@ local function read(worker, most)
   return found
 end
 local function expired(worker, lease, cursor)
-  local found, after = {}, '0-0'
-  for _, owner in ipairs(redis.call('ZRANGEBYSCORE', P .. 'workers', '-inf', now - lease, 'LIMIT', 0, 100)) do
-    if owner ~= worker then
-      local ids = redis.call('LRANGE', taken(owner), -100, -1)
-      for i = #ids, 1, -1 do found[#found + 1] = {'', ids[i], owner} end
-      if #ids == 100 then after = '0-1' end
+  local found = {}
+  for _, owner in ipairs(redis.call('ZRANGE', P .. 'workers', 0, -1)) do
+    local ids = redis.call('LRANGE', taken(owner), 0, -1)
+    for i = #ids, 1, -1 do
+      local h = redis.call('HMGET', P .. 'job:' .. ids[i], 's', 'c', 'r')
+      if h[1] == 'pending' and not h[3] then
+        -- A move that waited has brought the job, and nobody has begun its lease: it begins now.
+        redis.call('HSET', P .. 'job:' .. ids[i], 'r', now)
+      elseif math.max(h[2] or 0, h[3] or 0) <= now - lease then
+        found[#found + 1] = {'', ids[i], owner}
+        if #found == 1000 then return '0-1', found end
+      end
     end
   end
-  return after, found
+  return '0-0', found
 end
 local function forget(worker) return redis.call('LLEN', taken(worker)) == 0 end
 """
@@ -117,7 +126,7 @@ local now = clock[1] * 1000 + math.floor(clock[2] / 1000)
 _JOBS = """
 local function job(id) return P .. 'job:' .. id end
 
--- Where Redis has no memory, a worker that is not noted here is one whose leases are over.
+-- Where Redis has no memory for it, a worker is not noted.
 local function heard(worker) redis.pcall('ZADD', P .. 'workers', now, worker) end
 
 local function publish(id, name, payload, terms, due, key, key_ms)
@@ -160,7 +169,7 @@ end
 
 local function finish(id, state, keep_ms, ...)
   redis.call('HSET', job(id), 's', state, ...)
-  redis.call('HDEL', job(id), 'p', 't', 'm', 'w', 'c', 'd')
+  redis.call('HDEL', job(id), 'p', 't', 'm', 'w', 'c', 'd', 'r')
   redis.call('PEXPIRE', job(id), keep_ms)
   redis.call('ZADD', P .. state, now, id)
 end
@@ -174,7 +183,7 @@ end
 
 local function die(id, failed, text, fence)
   redis.call('HSET', job(id), 's', 'dead', 'a', failed, 'e', text, 'f', fence)
-  redis.call('HDEL', job(id), 'm', 'w', 'c', 'd')
+  redis.call('HDEL', job(id), 'm', 'w', 'c', 'd', 'r')
   redis.call('ZADD', P .. 'dead', now, id)
 end
 """
@@ -221,8 +230,8 @@ return {due, claims}
     "renew": """
 local worker, replies = ARGV[1], {}
 for i = 2, #ARGV, 3 do
-  local h = redis.call('HMGET', job(ARGV[i]), 's', 'f', 'm')
-  local mine = h[1] == 'running' and h[2] == ARGV[i + 2] and h[3] == ARGV[i + 1] and touch(worker, ARGV[i + 1])
+  local h = redis.call('HMGET', job(ARGV[i]), 's', 'f')
+  local mine = h[1] == 'running' and h[2] == ARGV[i + 2] and touch(worker, ARGV[i + 1], ARGV[i])
   replies[#replies + 1] = mine and 1 or 0
 end
 heard(worker)
@@ -246,7 +255,7 @@ for i = 3, #ARGV, 6 do
       local state, again = 'delayed', ''
       if wait > 0 then redis.call('ZADD', P .. 'delayed', now + wait, id) else state, again = 'pending', put(id) end
       redis.call('HSET', job(id), 's', state, 'm', again, 'a', attempts, 'e', text)
-      redis.call('HDEL', job(id), 'w', 'c', 'd')
+      redis.call('HDEL', job(id), 'w', 'c', 'd', 'r')
     else
       die(id, attempts, text, fence)
     end
@@ -284,7 +293,7 @@ for _, each in ipairs(jobs) do
       drop(token, id, owner)
       redis.call('ZREM', P .. 'running', id)
       redis.call('HSET', job(id), 's', 'pending', 'm', put(id), 'f', fence + 1)
-      redis.call('HDEL', job(id), 'w', 'c')
+      redis.call('HDEL', job(id), 'w', 'c', 'r')
     end
   end
 end
@@ -314,7 +323,7 @@ return 1
 local id = ARGV[1]
 if redis.call('HGET', job(id), 's') ~= 'dead' then return 0 end
 redis.call('HSET', job(id), 's', 'pending', 'm', put(id))
-redis.call('HDEL', job(id), 'a', 'd')
+redis.call('HDEL', job(id), 'a')
 redis.call('ZREM', P .. 'dead', id)
 return 1
 """,

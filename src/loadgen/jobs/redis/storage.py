@@ -25,10 +25,11 @@ from loadgen.jobs.redis.operations import Operation, Operations
 from loadgen.jobs.schedule import Schedule
 from loadgen.jobs.storage import StorageError
 from loadgen.jobs.url import RedisUrl
-from loadgen.units import NS_PER_S
 
 R = TypeVar("R")
 
+_LONGEST_WAIT_S = 10.0
+"""A worker that waits longer waits anew, and is heard of by that: well before it would be forgotten."""
 _PROMOTION_EVERY_S = 0.01
 """Jobs that are due within this time are moved together."""
 
@@ -38,16 +39,12 @@ class RedisStorage:
 
     Commands of all tasks share one connection; each claim that waits has another. A connection that was lost is opened
     again by the next call, which fails while the server is gone: whoever calls waits between calls.
-
-    The name of a worker is its process's alone: leases are by worker.
     """
 
-    def __init__(self, url: RedisUrl, operations: Operations, lease_ns: int, timeout_s: float) -> None:
+    def __init__(self, url: RedisUrl, operations: Operations, timeout_s: float) -> None:
         self._url = url
         self._operations = operations
         self._timeout_s = timeout_s
-        # A worker that waits is heard of by each new wait, and well within its lease.
-        self._longest_wait_s = lease_ns / NS_PER_S / 3
         self._connection: Connection | None = None
         self._connecting = asyncio.Lock()
         self._idle: list[Connection] = []
@@ -139,7 +136,7 @@ class RedisStorage:
             left_s = until_s - loop.time()
             if claimed.claims or left_s <= 0.0:
                 return claimed.claims
-            delivered = await self._delivered(worker, most, min(left_s, self._longest_wait_s))
+            delivered = await self._delivered(worker, most, min(left_s, _LONGEST_WAIT_S))
 
     async def _delivered(self, worker: str, most: int, wait_s: float) -> list[tuple[bytes, bytes]]:
         """Wait for jobs, and return the token and the id of each."""

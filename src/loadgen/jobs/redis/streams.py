@@ -70,4 +70,4 @@ class Streams(RedisStorage):
         long idempotency keys are. `timeout_s` is the longest wait for an answer of the server.
         """
         operations = StreamOperations(STREAM, queue, lease_ns, max_deliveries, result_ttl_s, key_ttl_s)
-        super().__init__(url, operations, lease_ns, timeout_s)
+        super().__init__(url, operations, timeout_s)

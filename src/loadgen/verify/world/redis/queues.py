@@ -56,7 +56,7 @@ class _Queue(ABC):
     def _hand_over(self, id: bytes, owner: bytes, worker: bytes) -> None: ...
 
     @abstractmethod
-    def _touch(self, worker: bytes, token: bytes) -> bool: ...
+    def _touch(self, worker: bytes, token: bytes, id: bytes) -> bool: ...
 
     @abstractmethod
     def _read(self, worker: bytes, most: int) -> Sequence[Found]: ...
@@ -119,7 +119,7 @@ class _Queue(ABC):
 
     def _finish(self, id: bytes, state: str, keep_ms: bytes, *fields: bytes | str | int) -> None:
         self._call("HSET", self._job(id), "s", state, *fields)
-        self._call("HDEL", self._job(id), "p", "t", "m", "w", "c", "d")
+        self._call("HDEL", self._job(id), "p", "t", "m", "w", "c", "d", "r")
         self._call("PEXPIRE", self._job(id), keep_ms)
         self._call("ZADD", self._key(state.encode()), self._now, id)
 
@@ -130,7 +130,7 @@ class _Queue(ABC):
 
     def _die(self, id: bytes, failed: int, text: bytes, fence: bytes | int) -> None:
         self._call("HSET", self._job(id), "s", "dead", "a", failed, "e", text, "f", fence)
-        self._call("HDEL", self._job(id), "m", "w", "c", "d")
+        self._call("HDEL", self._job(id), "m", "w", "c", "d", "r")
         self._call("ZADD", self._key(b"dead"), self._now, id)
 
     # ── Operations ────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -164,8 +164,8 @@ class _Queue(ABC):
     def renew(self, words: Sequence[bytes]) -> Reply:
         worker, replies = words[0], []
         for id, token, fence in zip(words[1::3], words[2::3], words[3::3], strict=True):
-            known = self._call("HMGET", self._job(id), "s", "f", "m")
-            replies.append(int(known == (b"running", fence, token) and self._touch(worker, token)))
+            known = self._call("HMGET", self._job(id), "s", "f")
+            replies.append(int(known == (b"running", fence) and self._touch(worker, token, id)))
         self._heard(worker)
         return tuple(replies)
 
@@ -188,7 +188,7 @@ class _Queue(ABC):
                     else:
                         after, again = "pending", self._put(id)
                     self._call("HSET", self._job(id), "s", after, "m", again, "a", attempts, "e", text)
-                    self._call("HDEL", self._job(id), "w", "c", "d")
+                    self._call("HDEL", self._job(id), "w", "c", "d", "r")
                 else:
                     self._die(id, attempts, text, fence)
             replies.append(int(taken))
@@ -225,7 +225,7 @@ class _Queue(ABC):
                     self._drop(token, id, owner)
                     self._call("ZREM", self._key(b"running"), id)
                     self._call("HSET", self._job(id), "s", "pending", "m", self._put(id), "f", next_fence)
-                    self._call("HDEL", self._job(id), "w", "c")
+                    self._call("HDEL", self._job(id), "w", "c", "r")
         if after == b"0-0":
             workers = self._key(b"workers")
             for silent in self._call("ZRANGEBYSCORE", workers, "-inf", self._now - forget_ms, "LIMIT", 0, 100):
@@ -252,7 +252,7 @@ class _Queue(ABC):
         if self._call("HGET", self._job(id), "s") != b"dead":
             return 0
         self._call("HSET", self._job(id), "s", "pending", "m", self._put(id))
-        self._call("HDEL", self._job(id), "a", "d")
+        self._call("HDEL", self._job(id), "a")
         self._call("ZREM", self._key(b"dead"), id)
         return 1
 
@@ -289,7 +289,7 @@ class _Stream(_Queue):
     def _hand_over(self, id: bytes, owner: bytes, worker: bytes) -> None:
         """The entry is the sweeping worker's already."""
 
-    def _touch(self, worker: bytes, token: bytes) -> bool:
+    def _touch(self, worker: bytes, token: bytes, id: bytes) -> bool:
         return len(self._call("XCLAIM", self._queue, "workers", worker, 0, token, "JUSTID")) == 1
 
     def _in_group(self, *words: bytes | str | int) -> Any:
@@ -342,7 +342,8 @@ class _Lists(_Queue):
         self._call("LREM", self._taken(owner), 1, id)
         self._call("LPUSH", self._taken(worker), id)
 
-    def _touch(self, worker: bytes, token: bytes) -> bool:
+    def _touch(self, worker: bytes, token: bytes, id: bytes) -> bool:
+        self._call("HSET", self._job(id), "r", self._now)
         return True
 
     def _read(self, worker: bytes, most: int) -> Sequence[Found]:
@@ -357,15 +358,17 @@ class _Lists(_Queue):
     def _expired(
         self, worker: bytes, lease_ms: int, cursor: bytes
     ) -> tuple[bytes, Sequence[tuple[bytes, bytes, bytes]]]:
-        found, after = [], b"0-0"
-        workers = self._key(b"workers")
-        for owner in self._call("ZRANGEBYSCORE", workers, "-inf", self._now - lease_ms, "LIMIT", 0, 100):
-            if owner != worker:
-                ids = self._call("LRANGE", self._taken(owner), -100, -1)
-                found += [(b"", id, owner) for id in reversed(ids)]
-                if len(ids) == 100:
-                    after = b"0-1"
-        return after, found
+        found: list[tuple[bytes, bytes, bytes]] = []
+        for owner in self._call("ZRANGE", self._key(b"workers"), 0, -1):
+            for id in reversed(self._call("LRANGE", self._taken(owner), 0, -1)):
+                state, claimed, renewed = self._call("HMGET", self._job(id), "s", "c", "r")
+                if state == b"pending" and renewed is None:
+                    self._call("HSET", self._job(id), "r", self._now)
+                elif max(int(claimed or 0), int(renewed or 0)) <= self._now - lease_ms:
+                    found.append((b"", id, owner))
+                    if len(found) == 1000:
+                        return b"0-1", found
+        return b"0-0", found
 
     def _forget(self, worker: bytes) -> bool:
         return bool(self._call("LLEN", self._taken(worker)) == 0)
