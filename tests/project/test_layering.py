@@ -273,7 +273,7 @@ jobs.redis.command ←
 jobs.redis.scripts ←
 jobs.redis.operations ← units jobs jobs.redis.command jobs.redis.scripts
 jobs.redis.connection ← escape jobs jobs.redis.command
-jobs.redis ← units jobs jobs.redis.command jobs.redis.scripts jobs.redis.operations jobs.redis.connection
+jobs.redis ← jobs jobs.redis.command jobs.redis.scripts jobs.redis.operations jobs.redis.connection
 jobs.opened ← units errors jobs jobs.redis
 jobs.queue ← units errors jobs jobs.opened
 jobs.load ← units percentiles errors escape severity reason usage server_plan plan events engine._histogram stats
