@@ -200,7 +200,7 @@ def test_a_server_without_the_library_or_the_disk_is_refused():
 
 def test_a_power_cut_on_a_server_that_has_written_nothing_is_refused():
     with server_for(["power_cut"], MEMCACHED) as server:
-        assert Notes(server)[Number.LOADED] >= 1
+        assert Notes.of(server)[Number.LOADED] >= 1
         with pytest.raises(FaultError, match="has written nothing that the library could see"):
             DiskFaults([server]).begin(fault("power_cut"), 1)
 

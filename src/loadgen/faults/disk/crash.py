@@ -46,7 +46,7 @@ class PowerCut(Crash):
     """The bytes that were written and not durable, over all files."""
 
     def _damage(self, fault: Fault) -> int:
-        notes = Notes(self._server)
+        notes = Notes.of(self._server)
         if not notes[Number.WRITES]:
             raise FaultError(f"{self._server.name} has written nothing that the library could see.")
         self._server.kill()

@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import random
 import stat
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+
+from loadgen.faults.disk.notes import Overwritten
 
 
 def files(folder: Path, given: Collection[str] = ()) -> list[Path]:
@@ -36,6 +38,24 @@ def cut_back(paths: Collection[Path], durable: Mapping[tuple[int, int], int]) ->
             lost += status.st_size - kept
             os.truncate(path, kept)
     return held, lost
+
+
+def put_back(paths: Collection[Path], writes: Sequence[Overwritten], draw: random.Random | None = None) -> int:
+    """Put back what files had before some writes, which are in their order; return how many writes were undone.
+
+    With `draw`, each write is undone or not by chance: a disk may have written any of what was not synced.
+    """
+    by_file = {(status.st_dev, status.st_ino): path for path in paths for status in (path.stat(),)}
+    undone = 0
+    for write in reversed(writes):
+        path = by_file.get(write.file)
+        if path is None or (draw is not None and draw.random() < 0.5):
+            continue
+        with path.open("r+b") as file:
+            file.seek(write.at)
+            file.write(write.before)
+        undone += 1
+    return undone
 
 
 def tear(path: Path, most: int) -> int:

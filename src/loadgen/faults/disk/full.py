@@ -21,7 +21,7 @@ class DiskFull:
         self._size = server.plan.surroundings.tmpfs_bytes
         if not self._size:
             raise FaultError("the server has no disk of its own: start it with surroundings_for([…]).")
-        self._notes = Notes(server)
+        self._notes = Notes.of(server)
         self._before = self._notes[Number.REFUSED]
         self._fill(int(fault.parameters["spare"]))
 

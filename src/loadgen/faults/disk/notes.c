@@ -5,6 +5,10 @@
  * that the server has written, each with the size up to which fsync(2) has made it durable. loadgen reads the counters,
  * and writes the orders, while the server runs. Layout and names are those of notes.py.
  *
+ * What a file had before it was written over, and not synced since, is kept in a second file, the undo log, whose path is
+ * in LOADGEN_UNDO: without one, only what is behind the durable size of a file is lost at a power cut. Any number of
+ * processes share both files.
+ *
  * Only regular files are concerned, and never standard input, output and error. What the C library writes by itself,
  * from the buffer of a stream, does not pass here; fwrite(3), fflush(3) and fsync(2) of the stream's file do.
  */
@@ -12,6 +16,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -27,14 +32,22 @@
 
 enum {
     LOADED, FSYNC_DELAY_NS, FAIL_SHARE, READ_ONLY, SEED, DELAYED, FAILED, REFUSED, WRITES, FSYNCS, DRAWS, CLOCK_SHIFT_NS,
-    CLOCK_READ, NUMBERS = 16
+    CLOCK_READ, UNDO_SEQUENCE, UNDO_OPEN, UNDO_LOST, NUMBERS = 16
 };
 enum { FILES = 4096 };
 
-/* A file, by its device and inode. `inode` is 0 for a free place; a place is never given up. */
+/* A file, by its device and inode. `inode` is 0 for a free place; a place is never given up.
+ * `undo` is the number of the newest record in the undo log that no sync has made needless; 0: none. */
 typedef struct {
-    _Atomic uint64_t inode, device, durable, known;
+    _Atomic uint64_t inode, device, durable, known, undo;
 } File;
+
+/* The head of a record in the undo log. `length` bytes follow, which the file had at `at`; a length of SYNCED says that
+ * all records of the file up to this number are needless. */
+typedef struct {
+    uint64_t number, device, inode, at, length;
+} Record;
+#define SYNCED UINT64_MAX
 
 typedef struct {
     _Atomic uint64_t number[NUMBERS];
@@ -42,6 +55,8 @@ typedef struct {
 } Notes;
 
 static Notes *notes;
+static int undo_log = -1;
+static pthread_mutex_t undo_mutex = PTHREAD_MUTEX_INITIALIZER;
 
 __attribute__((constructor)) static void begin(void) {
     const char *path = getenv("LOADGEN_NOTES");
@@ -56,6 +71,8 @@ __attribute__((constructor)) static void begin(void) {
         }
     }
     close(fd);
+    const char *undo = getenv("LOADGEN_UNDO");
+    if (undo != NULL) undo_log = open(undo, O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC, 0644);
 }
 
 /* The C library's own function of a name, looked up once. */
@@ -88,6 +105,65 @@ static File *file_of(int fd, uint64_t *size) {
     return NULL;
 }
 
+/* Locks the undo log, against the threads of this process and against other processes: the kernel takes a lock of a
+ * process that dies. */
+static void lock_undo(void) {
+    struct flock all = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    pthread_mutex_lock(&undo_mutex);
+    while (fcntl(undo_log, F_SETLKW, &all) != 0 && errno == EINTR) {
+    }
+}
+
+static void unlock_undo(void) {
+    struct flock all = {.l_type = F_UNLCK, .l_whence = SEEK_SET};
+    fcntl(undo_log, F_SETLK, &all);
+    pthread_mutex_unlock(&undo_mutex);
+}
+
+static void append_undo(Record *record, const void *bytes, size_t length) {
+    struct iovec parts[2] = {{record, sizeof(*record)}, {(void *)bytes, length}};
+    if (REAL(writev)(undo_log, parts, length ? 2 : 1) != (ssize_t)(sizeof(*record) + length)) notes->number[UNDO_LOST]++;
+}
+
+/* The records of a file up to a number are needless. The log is emptied when all records of all files are. */
+static void forget_undo(File *file, uint64_t number) {
+    if (undo_log < 0 || number == 0) return;
+    int reason = errno;
+    lock_undo();
+    if (file->undo == number) {
+        file->undo = 0;
+        notes->number[UNDO_OPEN]--;
+    }
+    if (notes->number[UNDO_OPEN] == 0) {
+        if (REAL(ftruncate)(undo_log, 0) != 0) notes->number[UNDO_LOST]++;
+    } else {
+        Record record = {number, file->device, file->inode, 0, SYNCED};
+        append_undo(&record, NULL, 0);
+    }
+    unlock_undo();
+    errno = reason;
+}
+
+/* Keeps what a write is about to replace, as far as it is durable: what is behind that is lost by the size. */
+static void keep_undo(File *file, int fd, uint64_t at, size_t count) {
+    if (undo_log < 0 || at >= file->durable) return;
+    int reason = errno;
+    uint64_t length = file->durable - at < count ? file->durable - at : count;
+    void *before = malloc(length);
+    lock_undo();
+    ssize_t had = before == NULL ? -1 : pread(fd, before, length, (off_t)at);
+    if (had < 0) notes->number[UNDO_LOST]++;
+    if (had > 0) {
+        Record record = {++notes->number[UNDO_SEQUENCE], file->device, file->inode, at, (uint64_t)had};
+        append_undo(&record, before, (size_t)had);
+        if (file->undo == 0) notes->number[UNDO_OPEN]++;
+        file->undo = record.number;
+    }
+    unlock_undo();
+    free(before);
+    errno = reason;
+}
+
 /* True for the share of calls that are to fail: splitmix64 (Steele, Lea and Flood 2014) of the seed and a count. */
 static int drawn(void) {
     uint64_t share = notes->number[FAIL_SHARE];
@@ -111,14 +187,28 @@ static int refusal(void) {
     return 0;
 }
 
-/* The errno with which a write is to fail, before it is done; 0: none. */
-static int on_write(int fd) {
+enum { HERE = -1 };
+
+/* The errno with which a write of so many bytes at a place, or at the descriptor's own (HERE), is to fail, before it is
+ * done; 0: none. */
+static int on_write(int fd, off_t at, size_t count) {
     uint64_t size;
     File *file = file_of(fd, &size);
     if (file == NULL) return 0;
     notes->number[WRITES]++;
     if (size < file->durable) file->durable = size;
-    return refusal();
+    int reason = refusal();
+    if (reason == 0 && undo_log >= 0) {
+        if (at == HERE) at = fcntl(fd, F_GETFL) & O_APPEND ? (off_t)size : lseek(fd, 0, SEEK_CUR);
+        keep_undo(file, fd, (uint64_t)at, count);
+    }
+    return reason;
+}
+
+static size_t total(const struct iovec *parts, int count) {
+    size_t bytes = 0;
+    for (int n = 0; n < count; n++) bytes += parts[n].iov_len;
+    return bytes;
 }
 
 /* Counts the kernel's own refusals. */
@@ -130,8 +220,8 @@ static void on_written(int fd, ssize_t done) {
     errno = reason;
 }
 
-#define WRITING(call, fd)                 \
-    int reason = on_write(fd);            \
+#define WRITING(call, fd, at, count)      \
+    int reason = on_write(fd, at, count); \
     if (reason) {                         \
         errno = reason;                   \
         return -1;                        \
@@ -141,19 +231,19 @@ static void on_written(int fd, ssize_t done) {
     return done
 
 ssize_t write(int fd, const void *bytes, size_t count) {
-    WRITING(REAL(write)(fd, bytes, count), fd);
+    WRITING(REAL(write)(fd, bytes, count), fd, HERE, count);
 }
 
 ssize_t writev(int fd, const struct iovec *parts, int count) {
-    WRITING(REAL(writev)(fd, parts, count), fd);
+    WRITING(REAL(writev)(fd, parts, count), fd, HERE, total(parts, count));
 }
 
 ssize_t pwrite(int fd, const void *bytes, size_t count, off_t at) {
-    WRITING(REAL(pwrite)(fd, bytes, count, at), fd);
+    WRITING(REAL(pwrite)(fd, bytes, count, at), fd, at, count);
 }
 
 ssize_t pwrite64(int fd, const void *bytes, size_t count, off64_t at) {
-    WRITING(REAL(pwrite64)(fd, bytes, count, at), fd);
+    WRITING(REAL(pwrite64)(fd, bytes, count, at), fd, at, count);
 }
 
 size_t fwrite(const void *bytes, size_t size, size_t count, FILE *stream) {
@@ -202,9 +292,13 @@ static int syncing(int fd, int (*call)(int)) {
         errno = EIO;
         return -1;
     }
-    /* The size from before the call: what is written meanwhile need not be durable. */
+    /* The size and the records from before the call: what is written meanwhile need not be durable. */
+    uint64_t undo = file->undo;
     int done = call(fd);
-    if (done == 0) file->durable = size;
+    if (done == 0) {
+        file->durable = size;
+        forget_undo(file, undo);
+    }
     return done;
 }
 

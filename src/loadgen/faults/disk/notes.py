@@ -1,6 +1,7 @@
-"""The notes that the library in a server takes: counters, orders, and which bytes of each file are durable.
+"""The notes that the library takes in a server, or in several processes: counters, orders, what is durable of files.
 
-Layout and names are those of `notes.c`. The file is shared memory: an order takes effect at the server's next call.
+Layout and names are those of `notes.c`. The notes are shared memory: an order takes effect at the next call. The undo
+log has what files had where they were written over.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
 
@@ -17,7 +19,9 @@ from loadgen.target.server import ManagedServer
 _NUMBERS = 16
 _NUMBER_BYTES = 8
 _FILES = 4096
-_FILE = struct.Struct("=QQQQ")
+_FILE = struct.Struct("=QQQQQ")
+_RECORD = struct.Struct("=QQQQQ")
+_SYNCED = 2**64 - 1
 
 
 class Number(IntEnum):
@@ -42,12 +46,19 @@ class Number(IntEnum):
     """The shift of the clock of the day; negative for one that goes back."""
     CLOCK_READ = 12
     """Readings of that clock that were shifted."""
+    UNDO_LOST = 15
+    """Records that the undo log could not take."""
 
 
 class Notes:
-    """The notes of the library in one server. Raises FaultError when the server did not load it."""
+    """The notes of the library, in a file."""
 
-    def __init__(self, server: ManagedServer) -> None:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @classmethod
+    def of(cls, server: ManagedServer) -> Notes:
+        """Return the notes of a server. Raises FaultError when the server did not load the library."""
         library = server.plan.surroundings.preload
         if not library:
             raise FaultError("the server was started without the library: start it with surroundings_for([…]).")
@@ -56,7 +67,7 @@ class Notes:
                 f"{server.name} did not load {library}, as statically linked programs do not: use a dynamically "
                 "linked build."
             )
-        self._path = server.notes
+        return cls(server.notes)
 
     def __getitem__(self, number: Number) -> int:
         with self._mapped() as notes:
@@ -71,7 +82,7 @@ class Notes:
         """Return the bytes that are durable of each file that the server has written, by device and inode."""
         with self._mapped() as notes:
             table = notes[_NUMBERS * _NUMBER_BYTES :][: _FILES * _FILE.size]
-        return {(device, inode): size for inode, device, size, known in _FILE.iter_unpack(table) if known}
+        return {(device, inode): size for inode, device, size, known, _ in _FILE.iter_unpack(table) if known}
 
     def _mapped(self) -> mmap.mmap:
         try:
@@ -90,6 +101,38 @@ def forget(server: ManagedServer) -> None:
         os.truncate(server.notes, 0)
     except OSError as error:
         raise FaultError(f"the notes in {server.notes} could not be removed ({error}).") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Overwritten:
+    """What a file had before a write that no sync has made durable."""
+
+    file: tuple[int, int]
+    """Its device and inode."""
+    at: int
+    before: bytes
+
+
+def overwritten(undo_log: Path) -> list[Overwritten]:
+    """Return what is in an undo log and not durable, in the order of the writes. Raises FaultError."""
+    try:
+        log = undo_log.read_bytes()
+    except OSError as error:
+        raise FaultError(f"the undo log {undo_log} could not be read ({error}).") from None
+    found: list[tuple[int, Overwritten]] = []
+    synced: dict[tuple[int, int], int] = {}
+    place = 0
+    while place + _RECORD.size <= len(log):
+        number, device, inode, at, length = _RECORD.unpack_from(log, place)
+        place += _RECORD.size
+        if length == _SYNCED:
+            synced[device, inode] = max(number, synced.get((device, inode), 0))
+            continue
+        # The last record is cut off when its process was killed: its write was not done.
+        if place + length <= len(log):
+            found.append((number, Overwritten((device, inode), at, log[place : place + length])))
+        place += length
+    return [write for number, write in found if number > synced.get(write.file, 0)]
 
 
 def _part(notes: mmap.mmap, number: Number) -> bytes:

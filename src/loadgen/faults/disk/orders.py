@@ -39,7 +39,7 @@ class Order:
     """An order to the library, which counts the calls on which it took effect."""
 
     def __init__(self, server: ManagedServer, fault: Fault) -> None:
-        self._notes = Notes(server)
+        self._notes = Notes.of(server)
         self._counter = COUNTERS[fault.kind]
         self._before = self._notes[self._counter]
         self._numbers = _orders(fault)
