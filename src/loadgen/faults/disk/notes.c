@@ -37,9 +37,10 @@ enum {
 enum { FILES = 4096 };
 
 /* A file, by its device and inode. `inode` is 0 for a free place; a place is never given up.
- * `undo` is the number of the newest record in the undo log that no sync has made needless; 0: none. */
+ * `undo` is the number of the newest record in the undo log that no sync has made needless; 0: none. loadgen sets `full`
+ * of a file that cannot grow, as its disk is full. */
 typedef struct {
-    _Atomic uint64_t inode, device, durable, known, undo;
+    _Atomic uint64_t inode, device, durable, known, undo, full;
 } File;
 
 /* The head of a record in the undo log. `length` bytes follow, which the file had at `at`; a length of SYNCED says that
@@ -198,11 +199,14 @@ static int on_write(int fd, off_t at, size_t count) {
     notes->number[WRITES]++;
     if (size < file->durable) file->durable = size;
     int reason = refusal();
-    if (reason == 0 && undo_log >= 0) {
-        if (at == HERE) at = fcntl(fd, F_GETFL) & O_APPEND ? (off_t)size : lseek(fd, 0, SEEK_CUR);
-        keep_undo(file, fd, (uint64_t)at, count);
+    if (reason || (undo_log < 0 && !file->full)) return reason;
+    if (at == HERE) at = fcntl(fd, F_GETFL) & O_APPEND ? (off_t)size : lseek(fd, 0, SEEK_CUR);
+    if (file->full && (uint64_t)at + count > size) {
+        notes->number[REFUSED]++;
+        return ENOSPC;
     }
-    return reason;
+    keep_undo(file, fd, (uint64_t)at, count);
+    return 0;
 }
 
 static size_t total(const struct iovec *parts, int count) {

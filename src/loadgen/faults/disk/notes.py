@@ -9,6 +9,7 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -19,7 +20,9 @@ from loadgen.target.server import ManagedServer
 _NUMBERS = 16
 _NUMBER_BYTES = 8
 _FILES = 4096
-_FILE = struct.Struct("=QQQQQ")
+_FILE = struct.Struct("=QQQQQQ")
+_FULL_AT = 5 * _NUMBER_BYTES
+"""Where in a file's place its mark is."""
 _RECORD = struct.Struct("=QQQQQ")
 _SYNCED = 2**64 - 1
 
@@ -82,7 +85,25 @@ class Notes:
         """Return the bytes that are durable of each file that the server has written, by device and inode."""
         with self._mapped() as notes:
             table = notes[_NUMBERS * _NUMBER_BYTES :][: _FILES * _FILE.size]
-        return {(device, inode): size for inode, device, size, known, _ in _FILE.iter_unpack(table) if known}
+        return {(device, inode): size for inode, device, size, known, _, _ in _FILE.iter_unpack(table) if known}
+
+    def mark_full(self, files: Collection[tuple[int, int]]) -> int:
+        """Let these files, by device and inode, not grow, and all others grow.
+
+        Returns how many of these files have been written so far: a file that was not cannot be marked.
+        """
+        marked = 0
+        with self._mapped() as notes:
+            for number in range(_FILES):
+                at = _NUMBERS * _NUMBER_BYTES + number * _FILE.size
+                inode, device, *_ = _FILE.unpack_from(notes, at)
+                is_full = inode != 0 and (device, inode) in files
+                marked += is_full
+                if inode:
+                    notes[at + _FULL_AT : at + _FULL_AT + _NUMBER_BYTES] = int(is_full).to_bytes(
+                        _NUMBER_BYTES, "little"
+                    )
+        return marked
 
     def _mapped(self) -> mmap.mmap:
         try:

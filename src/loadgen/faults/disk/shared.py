@@ -1,6 +1,7 @@
-"""A power supply: processes of any kind that lose their power at once, and files that keep what was synced.
+"""A disk that processes share, as those of a queue in SQLite do: its power is cut, and it is full.
 
-The files of one server are cut by `crash.PowerCut`; here several processes share files, as those of a queue in SQLite.
+The files of one server have faults of their own (`crash`, `full`). Here any number of processes write to the same
+files, for which neither root nor a file system of their own is needed.
 """
 
 from __future__ import annotations
@@ -31,28 +32,31 @@ class Lost:
     """Writes into files that were undone, as they were not synced."""
 
 
-class PowerSupply:
-    """Processes that are started with `env`, and lose their power together.
+class SharedDisk:
+    """A disk under processes that are started with `env`. They see a full one, and lose their power together.
 
-        supply = PowerSupply(folder)
-        processes = [subprocess.Popen(command, env=os.environ | supply.env) for …]
-        …
+        disk = SharedDisk(folder)
+        files = files_of_sqlite(path)
+        processes = [subprocess.Popen(command, env=os.environ | disk.env) for …]
+
+        disk.fill(files)  # … from here on, a write that would make one of the files longer fails with ENOSPC
+        disk.free()
+
         for process in processes:
             process.kill()
             process.wait()
-        lost = supply.cut(files_of_sqlite(path))
-        … start them again: the same `env` serves for the next cut.
+        lost = disk.cut(files)  # … and start the processes again: the same `env` serves for the next cut
 
-    Each file goes back to its last fsync(2) or fdatasync(2): what was appended since is cut off, and what was written
-    over is as before. Files that were there when the processes began are taken to be synced. Names are not looked at: a
-    file that was made, renamed or removed stays so.
+    At a cut each file goes back to its last fsync(2) or fdatasync(2): what was appended since is cut off, and what was
+    written over is as before. Files that were there when the processes began are taken to be synced. Names are not
+    looked at: a file that was made, renamed or removed stays so. Other files of the processes have no fault.
     """
 
     def __init__(self, folder: Path) -> None:
         """Keep the notes in a folder, in which the processes may write. Raises FaultError without a C compiler."""
         self._library = library.built()
-        self._notes = folder / "power-notes"
-        self._undo = folder / "power-undo"
+        self._notes = folder / "disk-notes"
+        self._undo = folder / "disk-undo"
         self._reset()
 
     @property
@@ -60,6 +64,21 @@ class PowerSupply:
         """Variables of the processes' environment, beside those that they have."""
         preload = " ".join(filter(None, (self._library, os.environ.get("LD_PRELOAD", ""))))
         return {"LD_PRELOAD": preload, "LOADGEN_NOTES": str(self._notes), "LOADGEN_UNDO": str(self._undo)}
+
+    def fill(self, paths: Collection[Path]) -> None:
+        """Let files not grow. Raises FaultError when no process has written to one of them."""
+        files = {(status.st_dev, status.st_ino) for path in paths if path.exists() for status in (path.stat(),)}
+        if not Notes(self._notes).mark_full(files):
+            raise FaultError("the processes have written to none of the files that are to be full.")
+
+    def free(self) -> None:
+        """Let all files grow again."""
+        Notes(self._notes).mark_full(())
+
+    @property
+    def refused(self) -> int:
+        """The writes that failed as the disk was full, since the beginning or the last cut."""
+        return Notes(self._notes)[Number.REFUSED]
 
     def cut(self, paths: Collection[Path], draw: random.Random | None = None) -> Lost:
         """Cut files back, after all processes have been killed (SIGKILL) and have ended; a file may be missing.
@@ -93,7 +112,7 @@ class PowerSupply:
             for path in (self._notes, self._undo):
                 path.write_bytes(b"")
         except OSError as error:
-            raise FaultError(f"the notes of a power cut could not be written ({error}).") from None
+            raise FaultError(f"the notes of the disk could not be written ({error}).") from None
 
 
 def files_of_sqlite(path: Path) -> list[Path]:
