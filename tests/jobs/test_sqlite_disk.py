@@ -1,5 +1,44 @@
 """Power cuts and full disks under a producer: with synchronous FULL nothing acknowledged is lost, with NORMAL some."""
 
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from loadgen.faults.disk.shared import Lost, SharedDisk, files_of_sqlite
+from loadgen.jobs.job import State
+from loadgen.jobs.sqlite import Sqlite
+from loadgen.jobs.url import SqliteUrl
+
+# Publishes jobs one by one, and says the id of each that the storage has acknowledged, or the storage's error.
+PRODUCER = """
+import asyncio, sys
+from loadgen.jobs.job import NewJob
+from loadgen.jobs.sqlite import Sqlite
+from loadgen.jobs.storage import StorageError
+from loadgen.jobs.url import SqliteUrl
+
+async def main(path, durability, first):
+    storage = Sqlite(SqliteUrl(path), durability=durability)
+    await storage.open()
+    for number in range(int(first), 10**9):
+        try:
+            (answer,) = await storage.publish([NewJob(f"{number}", "f", b"{}")])
+            print(answer.id, flush=True)
+        except StorageError as error:
+            print(error, flush=True)
+
+asyncio.run(main(*sys.argv[1:]))
+"""
+
 
 class Cuts:
     """A producer whose power is cut again and again, and the jobs that were acknowledged and are not there."""
