@@ -144,6 +144,14 @@ def test_unknown_setting_is_a_usage_error_with_the_known_ones(library: str) -> N
         make_adapter(library, Setup(NOBODY, TERMS, 1, settings={"lease": 3}))
 
 
+@pytest.mark.parametrize(
+    ("name", "setting"), [("celery", "broker_url"), ("taskiq", "url"), ("arq", "redis_settings"), ("dramatiq", "url")]
+)
+def test_no_setting_takes_a_load_to_another_server(name: str, setting: str) -> None:
+    with pytest.raises(UsageError, match=f"no setting {setting};"):
+        make_adapter(installed(name), Setup(NOBODY, TERMS, 1, settings={setting: "redis://example.org/0"}))
+
+
 def test_adapter_has_a_version_and_remarks_and_connects_to_nothing(library: str, made: Any) -> None:
     adapter = made(library, Setup(NOBODY, TERMS, 1))
     assert adapter.version.startswith(f"{library} ")
@@ -174,8 +182,11 @@ def test_lease_is_the_librarys_own_unless_asked_for_and_its_settings_win(
 
 
 def test_workers_execute_each_job_once_and_failed_ones_again_and_leave_no_process(
-    library: str, setup: Setup, made: Any, tmp_path: Path
+    library: str, setup: Setup, made: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # Celery obeys these before its application.
+    for name in ("BROKER_URL", "CELERY_BROKER_URL", "CELERY_BROKER_READ_URL", "CELERY_BROKER_WRITE_URL"):
+        monkeypatch.setenv(name, "redis://127.0.0.1:1/0")
     adapter = made(library, setup)
     with JobWorkers(adapter, tmp_path) as workers:
         publish(adapter, *no_ops(50), Work("failing", 0, act=Act.RAISE))

@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass, field
 from typing import Protocol
 
 from loadgen.errors import UsageError
-from loadgen.jobs.backoff import Backoff, Growth
 from loadgen.jobs.job import DEFAULT_QUEUE, Terms
 from loadgen.jobs.load.body import WORKER
+from loadgen.jobs.load.setup import terms_of
 from loadgen.jobs.load.work import Work
 from loadgen.jobs.url import RedisUrl
 
-SETUP = "LOADGEN_JOBS_SETUP"
+SETUP = "LOADGEN_JOBS_ADAPTER"
 """The variable of the environment that has a worker's `Setup`, in JSON. It may have a password: it is never printed."""
 
 JOB = "loadgen.job"
@@ -58,9 +58,7 @@ class Setup:
     def told() -> Setup:
         """Return the setup that the environment of a worker has. Raises KeyError without one."""
         told = json.loads(os.environ[SETUP])
-        backoff = told["terms"].pop("backoff")
-        terms = Terms(**told.pop("terms"), backoff=Backoff(**{**backoff, "growth": Growth(backoff["growth"])}))
-        return Setup(**{**told, "redis": RedisUrl(**told["redis"])}, terms=terms)
+        return Setup(**{**told, "redis": RedisUrl(**told["redis"]), "terms": terms_of(told["terms"])})
 
 
 def seconds(length_ns: int) -> int:

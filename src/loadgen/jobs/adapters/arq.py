@@ -48,7 +48,7 @@ class Arq:
         self._pool: ArqRedis | None = None
         told = worker_settings(setup)
         self.remarks: Sequence[str] = (
-            f"a worker looks for jobs each {told.get('poll_delay', 0.5)} s, and takes at most {setup.concurrency} then",
+            f"a worker looks for jobs each {told.get('poll_delay', 0.5)} s, and fills its concurrency then only",
             f"a job of a worker that died is another's {told['job_timeout'] + 10:g} s after its begin: its timeout and "
             "10 s; there is no setting for that",
             "every execution counts as an attempt, also one that its worker's death ended",

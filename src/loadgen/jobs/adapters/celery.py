@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
@@ -16,10 +17,24 @@ from loadgen.jobs.load.work import Work
 
 _OF_TRANSPORT = {"visibility_timeout", "unacked_restore_interval", "unacked_restore_limit", "queue_order_strategy"}
 """Settings that Celery hands on to its transport, by their own names."""
+_ADDRESSES = {"broker_url", "broker_read_url", "broker_write_url", "task_default_queue", "broker_transport_options"}
+"""Settings that a `Setup` has otherwise."""
+
+_ELSEWHERE = (
+    "CELERY_BROKER_URL",
+    "CELERY_BROKER_READ_URL",
+    "CELERY_BROKER_WRITE_URL",
+    "CELERY_RESULT_BACKEND",
+    "CELERY_CONFIG_MODULE",
+    "CELERY_LOADER",
+)
+"""Variables that Celery obeys before what its application says: a load is for no broker but the one under test."""
 
 
 def application(setup: Setup) -> Any:
-    """Return Celery's application for a setup."""
+    """Return Celery's application for a setup. Variables by which Celery goes elsewhere leave the environment."""
+    for name in _ELSEWHERE:
+        os.environ.pop(name, None)
     app = celery.Celery("loadgen", broker=setup.redis.with_password())
     lease = {"visibility_timeout": seconds(setup.lease_ns)} if setup.lease_ns else {}
     transport = {**lease, **{name: value for name, value in setup.settings.items() if name in _OF_TRANSPORT}}
@@ -38,7 +53,7 @@ class Celery:
     """Celery's default worker, a pool of forked processes."""
 
     def __init__(self, setup: Setup) -> None:
-        check_settings("celery", setup.settings, _OF_TRANSPORT | set(DEFAULTS))
+        check_settings("celery", setup.settings, _OF_TRANSPORT | set(DEFAULTS) - _ADDRESSES)
         self.version = f"celery {version('celery')}"
         self._setup = setup
         self._app = application(setup)

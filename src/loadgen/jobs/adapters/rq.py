@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
+from typing import Any
 
 import redis
 import rq
@@ -17,7 +18,7 @@ OF_JOBS = {"result_ttl", "failure_ttl", "ttl", "job_timeout"}
 OF_WORKERS = {"maintenance_interval", "job_monitoring_interval", "worker_ttl"}
 
 
-def worker_settings(setup: Setup) -> dict[str, object]:
+def worker_settings(setup: Setup) -> dict[str, Any]:
     """Return what RQ's workers are made with."""
     lease = {"maintenance_interval": seconds(setup.lease_ns)} if setup.lease_ns else {}
     return {**lease, **{name: value for name, value in setup.settings.items() if name in OF_WORKERS}}
@@ -39,13 +40,16 @@ class Rq:
             **({"retry": rq.Retry(max=len(waits), interval=waits)} if waits else {}),
             **{name: value for name, value in setup.settings.items() if name in OF_JOBS},
         }
+        told = worker_settings(setup)
         self.remarks: Sequence[str] = (
             "each job is a process that its worker forks",
             *(("concurrency is that many worker processes, of a pool",) if setup.concurrency > 1 else ()),
             "retries wait whole seconds, without jitter, and come from a scheduler that looks each second",
-            "a job of a worker that died expires 60 to 90 s after its last heartbeat, and is noticed by a maintenance, "
-            f"each {worker_settings(setup).get('maintenance_interval', 600)} s, which uses up a retry",
-            "RQ's forked job processes lead process groups of their own; here they die with their worker",
+            "a job of a worker that died expires 60 to 90 s after its last heartbeat, and is noticed by a maintenance: "
+            f"each {told.get('maintenance_interval', 600)} s where jobs go on; a worker that is idle wakes each "
+            f"{int(told.get('worker_ttl', 420)) - 15} s for that",
+            "the death of a worker uses up a retry",
+            "job processes lead process groups of their own: here they die with their worker, but do not stop with it",
         )
 
     def enqueue(self, job: Work) -> str:

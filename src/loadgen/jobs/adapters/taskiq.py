@@ -66,8 +66,8 @@ class Taskiq:
             f"the group begins at {options.get('consumer_id', '$')}: what is published before the first `startup()` is "
             "never delivered, unless that is 0",
             *(("the producer does not call `startup()`",) if self._is_started else ()),
-            f"a job of a worker that died is another's after {idle_s:g} s, once a later job has been fetched: a worker "
-            "looks for such jobs after a fetch that found something",
+            f"a job that is not acknowledged is another's after {idle_s:g} s, while its worker lives too, once a later "
+            "job has been fetched: a worker looks for such jobs after a fetch that found something",
             *(() if options.get("maxlen") else ("entries stay in the stream after their acknowledgement",)),
             f"a worker fetches up to {options.get('xread_count', 100)} jobs at once, however many it executes",
             "a retry is published at once: the broker knows no delay",
