@@ -8,7 +8,9 @@ has no threads, `run_in_executor` runs them at once.
 from __future__ import annotations
 
 import asyncio
+import random
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -16,8 +18,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, TypeVar
 
+from loadgen.jobs.sqlite.errors import is_lock
 from loadgen.jobs.sqlite.rules import Now
 from loadgen.jobs.storage import StorageError
+
+_FIRST_WAIT_S = 0.001
+_LONGEST_WAIT_S = 0.01
+"""The waits between tries for the lock. SQLite's own go up to 100 ms: who has waited for long would get the lock less
+often than who has just come."""
 
 T = TypeVar("T")
 Operation = Callable[[sqlite3.Connection, Now], T]
@@ -42,7 +50,7 @@ class _Failed:
 
 
 class Commits:
-    """The transactions of one connection, which is in autocommit mode and used by nobody else.
+    """The transactions of one connection, which is in autocommit mode, has no busy timeout and is used by nobody else.
 
     `translate` makes a StorageError of what SQLite raises; other exceptions go to who asked as they are.
     """
@@ -54,12 +62,14 @@ class Commits:
         clock: Callable[[], Now],
         translate: Callable[[sqlite3.Error], StorageError],
         on_wake: Callable[[], None],
+        busy_timeout_ns: int,
     ) -> None:
         self._connection = connection
         self._executor = executor
         self._clock = clock
         self._translate = translate
         self._on_wake = on_wake
+        self._busy_timeout_ns = busy_timeout_ns
         self._loop = asyncio.get_running_loop()
         self._asked: list[_Asked] = []
         self._running: asyncio.Future[list[Any]] | None = None
@@ -139,20 +149,38 @@ class Commits:
 
     def _together(self, begin: str, operations: Sequence[Operation[Any]]) -> list[Any]:
         """Run operations in one transaction; when one of them fails, each in its own, so that the others do not."""
+        until_ns = self._clock().monotonic_ns + self._busy_timeout_ns
+        wait_s = _FIRST_WAIT_S
+        while True:
+            try:
+                return self._transaction(begin, operations)
+            except sqlite3.Error as error:
+                if not is_lock(error):
+                    failed: Exception = self._translate(error)
+                    break
+                if self._clock().monotonic_ns >= until_ns:
+                    return [_Failed(self._translate(error))] * len(operations)
+            except Exception as error:
+                failed = error
+                break
+            time.sleep(wait_s * random.uniform(0.5, 1.5))
+            wait_s = min(2.0 * wait_s, _LONGEST_WAIT_S)
+        if len(operations) == 1:
+            return [_Failed(failed)]
+        return [outcome for operation in operations for outcome in self._together(begin, [operation])]
+
+    def _transaction(self, begin: str, operations: Sequence[Operation[Any]]) -> list[Any]:
         try:
             self._connection.execute(begin)
             now = self._clock()  # After the wait for the lock: a lease is whole.
             outcomes = [operation(self._connection, now) for operation in operations]
             self._connection.execute("COMMIT")
             return outcomes
-        except Exception as error:
+        except BaseException:
             with suppress(sqlite3.Error):
                 if self._connection.in_transaction:
                     self._connection.execute("ROLLBACK")
-            failed = self._translate(error) if isinstance(error, sqlite3.Error) else error
-            if len(operations) == 1 or (isinstance(failed, StorageError) and failed.is_lock):
-                return [_Failed(failed)] * len(operations)
-        return [outcome for operation in operations for outcome in self._together(begin, [operation])]
+            raise
 
 
 def _take(future: asyncio.Future[Any]) -> None:

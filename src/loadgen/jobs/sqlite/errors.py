@@ -9,11 +9,15 @@ from loadgen.jobs.storage import StorageError
 from loadgen.units import span
 
 
+def is_lock(error: sqlite3.Error) -> bool:
+    """Return True when another has the lock: SQLite did nothing, and may be asked again."""
+    return _code(error) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+
+
 def storage_error(error: sqlite3.Error, path: str, busy_timeout_ns: int) -> StorageError:
     """Return the StorageError of what SQLite has raised."""
     file = printable(path, 200)
-    code = getattr(error, "sqlite_errorcode", 0) or 0
-    match code & 0xFF:
+    match _code(error):
         case sqlite3.SQLITE_BUSY | sqlite3.SQLITE_LOCKED:
             return StorageError(
                 f"{file}: database is locked; another process has held its lock for {span(busy_timeout_ns)}: end what "
@@ -53,6 +57,11 @@ def storage_error(error: sqlite3.Error, path: str, busy_timeout_ns: int) -> Stor
                 is_passing=False,
             )
     return StorageError(f"{file}: SQLite failed ({_name(error)}: {error}).", is_passing=False)
+
+
+def _code(error: sqlite3.Error) -> int:
+    """Return the primary code, without its extension; 0 where the error has none."""
+    return (getattr(error, "sqlite_errorcode", 0) or 0) & 0xFF
 
 
 def _name(error: sqlite3.Error) -> str:

@@ -108,7 +108,9 @@ class Sqlite:
         """Open the file, and make it and its tables when they are not there. Its folder must be there."""
         try:
             self._connection = await self._connect()
-            self._commits = Commits(self._connection, self._executor, _now, self._translate, self._on_claimable)
+            self._commits = Commits(
+                self._connection, self._executor, _now, self._translate, self._on_claimable, self._busy_timeout_ns
+            )
             boot = _boot()
             number = await self._write(
                 lambda connection, now: schema.prepare(connection, self._path, self._queue, boot)
@@ -135,7 +137,7 @@ class Sqlite:
         try:
             connection = sqlite3.connect(
                 self._path,
-                timeout=self._busy_timeout_ns / NS_PER_S,
+                timeout=0.0,  # The waits for a lock are those of `Commits`.
                 isolation_level=None,
                 check_same_thread=False,
                 cached_statements=256,
