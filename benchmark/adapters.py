@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psutil
 import redis
 from servers import HOST, started
 from table import number, table
@@ -89,6 +90,21 @@ def pss_mb(processes: list[int]) -> float:
     return kib / 1024
 
 
+def cpu_s(processes: list[int]) -> float:
+    """Return the CPU time of processes, and of those of their children that have ended."""
+    found = 0.0
+    for process in processes:
+        with contextlib.suppress(psutil.Error):
+            times = psutil.Process(process).cpu_times()
+            found += times.user + times.system + times.children_user + times.children_system
+    return found
+
+
+def server_cpu_s(client: redis.Redis) -> float:
+    cpu = client.info("cpu")
+    return cpu["used_cpu_user"] + cpu["used_cpu_sys"]
+
+
 def throughput(subject: Subject, port: int, no_ops: int, sleeps: int) -> list[str]:
     """Return the row of one worker."""
     client = redis.Redis(HOST, port)
@@ -111,9 +127,17 @@ def throughput(subject: Subject, port: int, no_ops: int, sleeps: int) -> list[st
     publish_calls = calls(client) / no_ops
     with workers(adapter) as running:
         client.config_resetstat()
+        cpu_before = server_cpu_s(client)
         running.start(1)
         rate = measured(running, no_ops)
         work_calls = calls(client) / no_ops
+        server_ms = (server_cpu_s(client) - cpu_before) / no_ops * 1000
+        own = descendants(running.running[1].pid)
+        cpu_before = cpu_s(own)
+        for job in range(no_ops):
+            adapter.enqueue(Work(f"again{job}", 0))
+        measured(running, no_ops, "again")
+        worker_ms = (cpu_s(own) - cpu_before) / no_ops * 1000
         for job in range(sleeps):
             adapter.enqueue(Work(f"sleep{job}", 10_000_000))
         sleep_rate = measured(running, sleeps, "sleep")
@@ -125,8 +149,9 @@ def throughput(subject: Subject, port: int, no_ops: int, sleeps: int) -> list[st
         number(published_per_s),
         number(rate),
         number(sleep_rate),
-        f"{publish_calls:.1f}",
-        f"{work_calls:.1f}",
+        number(worker_ms),
+        number(server_ms),
+        f"{publish_calls:.1f} + {work_calls:.1f}",
         f"{bytes_each:.0f}",
         f"{held} ({len(processes)})",
     ]
@@ -204,11 +229,14 @@ def main() -> None:
     if given.only:
         INSTALLED[:] = [given.only]
     subjects = [Subject(name) for name in INSTALLED] + ([QUICK_ARQ] if "arq" in INSTALLED else [])
-    head = ("", "published/s", "no-op jobs/s", "10 ms jobs/s", "publish", "execute", "bytes", "PSS MB (processes)")
+    head = ("", "published/s", "no-ops/s", "10 ms/s", "worker", "redis", "commands", "bytes", "MB (processes)")
     with started("redis", QUEUE_CPU, ["--databases", "32"]) as server:
         if given.part != "reclaims":
             rows = [throughput(subject, server.port, given.no_ops, given.sleeps) for subject in subjects]
-            title = f"One worker at concurrency {CONCURRENCY}; publish, execute: Redis commands/job; bytes/pending job"
+            title = (
+                f"One worker at concurrency {CONCURRENCY}: jobs/s; CPU time in ms and Redis commands (to publish + to "
+                "execute) of a no-op;\nbytes in Redis of a job that waits; PSS of the worker"
+            )
             print(table(title, head, rows), end="\n\n", flush=True)
         if given.part != "throughput":
             rows = reclaims(server.port, given.patience, given.leases)

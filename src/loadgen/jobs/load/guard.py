@@ -1,8 +1,9 @@
 """The parent of a worker that is not ours: it ends the worker when loadgen has gone. It imports nothing of ours.
 
 The arguments are the worker's command. Standard output has the worker's process id. Standard input has orders, a line
-each: term, kill, pause, resume; each is a signal to the worker's group. Where it ends, the group is killed. The exit
-status is the worker's own, or 128 and the signal that ended it.
+each: kill, pause and resume are signals to the worker's group, and term is one to the worker alone, whose way it is to
+end its children after their jobs. Where standard input ends, the group is killed. The exit status is the worker's own,
+or 128 and the signal that ended it.
 """
 
 from __future__ import annotations
@@ -43,7 +44,8 @@ def obey(worker: subprocess.Popen[bytes]) -> None:
     for line in sys.stdin:
         with contextlib.suppress(OSError, KeyError):
             # The worker has not been waited for while this process lives, so that its number is its own.
-            os.killpg(worker.pid, ORDERS[line.strip()])
+            number = ORDERS[line.strip()]
+            (os.kill if number is signal.SIGTERM else os.killpg)(worker.pid, number)
     with contextlib.suppress(OSError):
         os.killpg(worker.pid, signal.SIGKILL)
 
