@@ -105,8 +105,8 @@ def title(plan: JobsPlan) -> str:
 
 
 def place(began: JobsBegan) -> str:
-    """Return the place among the tests of the command: "3 of 12"; empty for a single test."""
-    return f"{began.number} of {began.of}" if began.of > 1 else ""
+    """Return the place among the tests of the command: "test 3/12"; empty for a single test."""
+    return f"test {began.number}/{began.of}" if began.of > 1 else ""
 
 
 def queue(words: str) -> str:

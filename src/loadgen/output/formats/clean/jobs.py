@@ -30,7 +30,7 @@ class Jobs:
         self._page.print(
             *[""] * (event.number > 1),
             *(self._paint(line, "bold") for line in wrapped(jobs.title(event.plan))),
-            *fact("test", jobs.place(event)),
+            *wrapped(jobs.place(event)),
             *(line for label, words in jobs.setting(event) for line in fact(label, words)),
             *(line for each in event.plan.faults for line in fact("fault", jobs.planned(each))),
         )

@@ -11,7 +11,7 @@ from rich.progress import Progress as RichProgress
 
 from loadgen.escape import printable
 from loadgen.events import Event, FaultBegan, FaultEnded, Progress
-from loadgen.jobs.load.ended import JobsProgress
+from loadgen.jobs.load.ended import JobsBegan, JobsProgress
 from loadgen.output.formats.format import OF_RESULTS, Format, Kinds, on
 from loadgen.output.formats.progress.lines import Lines
 from loadgen.output.words import jobs
@@ -43,7 +43,9 @@ class Bar(Format):
             }
         )
         if JobsProgress in unprinted:
-            self.table = {**self.table, **on(JobsProgress, self._jobs_progress)}
+            self.table = {**self.table, **on(JobsBegan, self._jobs_began), **on(JobsProgress, self._jobs_progress)}
+        self._place = ""
+        """The place of a test of jobs among those of the command, in words."""
         self._faults: list[str] = []
         """The faults that last, in words."""
         self._console = _Console(file=stream, no_color=not color, highlight=False)
@@ -60,9 +62,14 @@ class Bar(Format):
             if event.total > 0:
                 self._draw(title(event), share(event), words(event))
 
+    def _jobs_began(self, event: JobsBegan) -> None:
+        self._place = jobs.place(event)
+        self.close()
+
     def _jobs_progress(self, event: JobsProgress) -> None:
+        where = ": ".join(filter(None, [self._place, jobs.stage(event)]))
         with contextlib.suppress(OSError, ValueError):
-            self._draw(jobs.stage(event), jobs.share(event), jobs.progress(event))
+            self._draw(where, jobs.share(event), jobs.progress(event))
 
     def _fault_began(self, event: FaultBegan) -> None:
         self._faults.append(fault(event))
