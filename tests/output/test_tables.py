@@ -83,11 +83,12 @@ def ends(kind: type[Class]) -> Iterator[type[Class]]:
             yield below
 
 
-# To import the others is to be the process of a command.
+# To import the others is to be the process of a command, or of a library's worker.
 MODULES = {
     module.name
     for module in pkgutil.walk_packages(loadgen.__path__, "loadgen.")
     if module.name not in ("loadgen.__main__", "loadgen.entry")
+    and not (module.name.startswith("loadgen.jobs.adapters.") and module.name.endswith("_worker"))
 }
 
 
