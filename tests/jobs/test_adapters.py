@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from job_workers import JobWorkers, descendants
+from job_workers import JobWorkers, Seen, descendants
 from real_servers import RealServer
 
 from loadgen.errors import ExitCode, UsageError
@@ -21,7 +21,7 @@ from loadgen.jobs.adapters.adapter import SETUP, Adapter, Setup
 from loadgen.jobs.adapters.catalogue import ADAPTERS, ROWS, Row, make_adapter
 from loadgen.jobs.backoff import Backoff, Growth
 from loadgen.jobs.job import Terms
-from loadgen.jobs.ledger import What
+from loadgen.jobs.ledger import Entry, What
 from loadgen.jobs.load.body import WORKER
 from loadgen.jobs.load.work import Act, Work
 from loadgen.jobs.url import RedisUrl
@@ -77,6 +77,11 @@ def publish(adapter: Adapter, *jobs: Work) -> None:
     ids = [adapter.enqueue(job) for job in jobs]
     assert len(set(ids)) == len(jobs)
     assert all(ids)
+
+
+def of_job(seen: Seen, job: str) -> list[Entry]:
+    """Return the begins of a job."""
+    return [entry for entry in seen.of(What.BEGIN) if entry.job == job]
 
 
 def no_ops(count: int, prefix: str = "") -> list[Work]:
@@ -210,7 +215,7 @@ def test_workers_execute_each_job_once_and_failed_ones_again_and_leave_no_proces
 
         # RQ's job processes are in groups of their own, so that a group is not all that there is to end.
         publish(adapter, Work("long", 600 * NS_PER_S))
-        assert workers.wait(lambda seen: any(entry.job == "long" for entry in seen.of(What.BEGIN))), workers.words()
+        assert workers.wait(lambda seen: bool(of_job(seen, "long"))), workers.words()
         processes = [process for number in (1, 2) for process in workers.kill(number)]
         assert gone(processes)
         assert workers.printed.read_bytes() == b""
@@ -225,6 +230,22 @@ def test_workers_end_by_sigterm_and_leave_no_process(library: str, setup: Setup,
         assert workers.stop(1) == 0, workers.words()
         assert gone(processes)
         assert workers.printed.read_bytes() == b""
+
+
+@pytest.mark.law
+@pytest.mark.parametrize(("name", "attempts"), [("rq", [1, 2]), ("celery", [1, 2]), ("arq", [1]), ("taskiq", [1, 2])])
+def test_timeout_ends_an_attempt(name: str, attempts: list[int], setup: Setup, made: Any, tmp_path: Path) -> None:
+    """arq does not try again, and dramatiq's limit does not reach a thread that sleeps: their remarks say so."""
+    adapter = made(installed(name), replace(setup, terms=replace(TERMS, timeout_ns=NS_PER_S), concurrency=1))
+    with JobWorkers(adapter, tmp_path) as workers:
+        workers.start(1)
+        publish(adapter, Work("hangs", act=Act.HANG), Work("next", 0))
+        # With one place, another job is executed once the attempt has ended.
+        assert workers.wait(lambda seen: seen.count(What.END) == 1), workers.words()
+        assert workers.wait(lambda seen: len(of_job(seen, "hangs")) == len(attempts)), workers.words()
+        publish(adapter, Work("last", 0))
+        assert workers.wait(lambda seen: seen.count(What.END) == 2), workers.words()
+        assert [entry.attempt for entry in of_job(workers.seen, "hangs")] == attempts
 
 
 def test_taskiq_never_delivers_what_is_published_before_the_first_startup(
@@ -286,7 +307,7 @@ def reclaimed(adapter: Adapter, folder: Path, traffic: int) -> bool:
         time.sleep(1.2)
         publish(adapter, *no_ops(traffic))
         assert workers.wait(lambda seen: seen.count(What.END) == traffic), workers.words()
-        return workers.wait(lambda seen: len([e for e in seen.of(What.BEGIN) if e.job == "held"]) == 2, 5.0)
+        return workers.wait(lambda seen: len(of_job(seen, "held")) == 2, 5.0)
 
 
 @pytest.mark.law

@@ -52,6 +52,7 @@ class Arq:
             f"a job of a worker that died is another's {told['job_timeout'] + 10:g} s after its begin: its timeout and "
             "10 s; there is no setting for that",
             "every execution counts as an attempt, also one that its worker's death ended",
+            "a job that exceeds its timeout is not tried again",
             "SIGTERM cancels the jobs under way, which are executed again",
         )
 
