@@ -3,13 +3,13 @@
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 
 import pytest
 
 from loadgen.jobs.job import NewJob, Settlement, State, Succeeded, TryAgain
-from loadgen.jobs.sqlite import Sqlite
+from loadgen.jobs.sqlite import Sqlite, wal
 from loadgen.jobs.sqlite.errors import storage_error
 from loadgen.jobs.storage import StorageError
 from loadgen.jobs.url import SqliteUrl
@@ -212,6 +212,28 @@ def test_errors_of_sqlite_are_sentences_with_a_remedy(code: int, words: str, is_
     told = storage_error(error, "jobs.db", NS_PER_MS)
     assert words in str(told)
     assert told.is_passing == is_passing
+
+
+def test_a_log_that_a_reader_has_kept_long_is_cut_back_when_the_reader_is_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "jobs.db"
+    monkeypatch.setattr(wal, "LONGEST_BYTES", 100_000)
+    monkeypatch.setattr(wal, "_PAUSE_NS", 0)
+
+    async def test(storage: Sqlite) -> None:
+        await storage.publish([job("first")])
+        with closing(sqlite3.connect(file, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            reader.execute("SELECT count(*) FROM loadgen_job").fetchone()
+            await storage.publish([NewJob("long", "f", bytes(200_000))])
+            assert (await storage.inspect()).facts["wal_bytes"] > 200_000
+            reader.execute("COMMIT")
+        await storage.publish([job("last")])
+        assert (await storage.inspect()).facts["wal_bytes"] == 0
+        assert len(await storage.claim("w", 10, 0.0)) == 3
+
+    run(file, test)
 
 
 def test_an_inspection_has_the_sizes_of_the_files(tmp_path: Path) -> None:

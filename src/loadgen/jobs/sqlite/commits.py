@@ -20,6 +20,7 @@ from typing import Any, TypeVar
 
 from loadgen.jobs.sqlite.errors import is_lock
 from loadgen.jobs.sqlite.rules import Now
+from loadgen.jobs.sqlite.wal import WriteAheadLog
 from loadgen.jobs.storage import StorageError
 
 _FIRST_WAIT_S = 0.001
@@ -62,6 +63,7 @@ class Commits:
         clock: Callable[[], Now],
         translate: Callable[[sqlite3.Error], StorageError],
         on_wake: Callable[[], None],
+        log: WriteAheadLog,
         busy_timeout_ns: int,
     ) -> None:
         self._connection = connection
@@ -69,6 +71,7 @@ class Commits:
         self._clock = clock
         self._translate = translate
         self._on_wake = on_wake
+        self._log = log
         self._busy_timeout_ns = busy_timeout_ns
         self._loop = asyncio.get_running_loop()
         self._asked: list[_Asked] = []
@@ -145,6 +148,8 @@ class Commits:
         outcomes = self._together("BEGIN IMMEDIATE", writes) if writes else []
         for operation in reads:
             outcomes += self._together("BEGIN", [operation])
+        if writes:
+            self._log.tend(self._clock().monotonic_ns)
         return outcomes
 
     def _together(self, begin: str, operations: Sequence[Operation[Any]]) -> list[Any]:

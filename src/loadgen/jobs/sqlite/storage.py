@@ -33,6 +33,7 @@ from loadgen.jobs.sqlite.commits import Commits, Operation
 from loadgen.jobs.sqlite.errors import storage_error
 from loadgen.jobs.sqlite.rules import Now, Rules
 from loadgen.jobs.sqlite.wakeup import Wakeups
+from loadgen.jobs.sqlite.wal import LONGEST_BYTES, WriteAheadLog
 from loadgen.jobs.storage import StorageError
 from loadgen.jobs.url import SqliteUrl
 from loadgen.units import NS_PER_MS, NS_PER_S
@@ -46,8 +47,6 @@ _POLL_ALONE_S = 0.02
 """The same where there are no datagrams. Upstream's core polls every 30 ms."""
 _SWITCH_S = 0.01
 """The wait before another try to switch a new file to WAL, while another process does."""
-_WAL_BYTES = 16 << 20
-"""What the log is cut back to after a checkpoint, when a long transaction has made it longer."""
 _MS_PER_S = 1000
 _DAY_S = 86400.0
 
@@ -109,7 +108,13 @@ class Sqlite:
         try:
             self._connection = await self._connect()
             self._commits = Commits(
-                self._connection, self._executor, _now, self._translate, self._on_claimable, self._busy_timeout_ns
+                self._connection,
+                self._executor,
+                _now,
+                self._translate,
+                self._on_claimable,
+                WriteAheadLog(self._connection, self._path),
+                self._busy_timeout_ns,
             )
             boot = _boot()
             number = await self._write(
@@ -153,7 +158,7 @@ class Sqlite:
                     is_passing=False,
                 )
             connection.execute(f"PRAGMA synchronous = {self._durability}")
-            connection.execute(f"PRAGMA journal_size_limit = {_WAL_BYTES}")
+            connection.execute(f"PRAGMA journal_size_limit = {LONGEST_BYTES}")
             return connection
         except BaseException as error:
             if connection is not None:
