@@ -120,17 +120,26 @@ def test_a_sweep_takes_no_more_jobs_than_there_is_room_for():
     worker = consumer(concurrency=3, sweep_ns=100 * MS)
     due(worker, 0)
     worker.claimed(0, 0, [claim(1)])
-    assert [type(action) for action in due(worker, 0)] == [Ask]
-    [sweep] = due(worker, 50 * MS)
-    # The room is asked for already.
-    assert sweep == Sweep(0)
-    worker.swept(51 * MS, 50 * MS, Swept())
-    worker.claimed(52 * MS, 0, [])
-    sweep, *others = due(worker, 200 * MS)
-    assert sweep == Sweep(2)
-    assert others == []
-    assert worker.swept(201 * MS, 200 * MS, Swept((claim(7),), ("j7",))) == [claim(7)]
+    # The claim is back when it is time for the sweep, which then has its room.
+    [ask] = due(worker, 10 * MS)
+    assert ask == Ask(2, 40 * MS)
+    assert due(worker, 50 * MS) == []
+    assert worker.next_ns() == LEASE // 3
+    worker.claimed(51 * MS, 10 * MS, [])
+    assert due(worker, 51 * MS) == [Sweep(2)]
+    assert due(worker, 52 * MS) == []
+    assert worker.swept(53 * MS, 51 * MS, Swept((claim(7),), ("j7",))) == [claim(7)]
     assert worker.running == 2
+    [ask] = due(worker, 54 * MS)
+    assert isinstance(ask, Ask)
+    assert ask.most == 1
+
+
+def test_a_full_worker_sweeps_too_and_takes_no_job():
+    worker = consumer(concurrency=1, sweep_ns=100 * MS)
+    due(worker, 0)
+    worker.claimed(0, 0, [claim(1)])
+    assert due(worker, 50 * MS) == [Sweep(0)]
 
 
 def test_sweeps_of_workers_that_start_together_are_spread():
@@ -181,6 +190,10 @@ def test_a_worker_sleeps_while_a_sweep_is_under_way_or_has_failed():
     worker.failed(2 * SWEEP, Sweep(2))
     [ask] = due(worker, 2 * SWEEP)
     assert isinstance(ask, Ask)
+    # The claim is back when the sweep is due again.
+    assert ask.wait_ns > 0
+    assert worker.next_ns() is None
+    worker.failed(2 * SWEEP, ask)
     again_ns = worker.next_ns()
     assert again_ns is not None
     assert again_ns > 2 * SWEEP

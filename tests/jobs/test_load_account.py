@@ -133,6 +133,30 @@ def test_an_end_that_was_not_accepted_when_its_worker_died_is_in_flight():
     assert found.died("1", 2 * S) == 1
 
 
+def test_an_end_of_which_nobody_could_tell_counts_when_the_job_would_have_begun_again():
+    found = book(published("1.0"), published("1.1"), executed("1.0", 5)[:2], [entry(What.BEGIN, "1.1", 5)])
+    found.died("1", 2 * S)
+    assert found.presume(2 * S - 1) == 0
+    assert found.waiting == 2
+    assert found.presume(2 * S) == 1
+    account = found.account(60 * S)
+    counted = account.counts
+    assert (counted.completed, counted.presumed, counted.stuck, counted.duplicate_effects) == (1, 1, 1, 0)
+    assert len(account.unreclaimed_ns) == 1
+    assert found.waiting == 1
+    # A job that begins again all the same was not acknowledged.
+    found.take([entry(What.BEGIN, "1.0", 9_000, "2", fence=2)])
+    assert (found.waiting, found.account(60 * S).counts.completed) == (2, 0)
+    found.take(executed("1.0", 9_000, "2", fence=2)[1:])
+    counted = found.account(60 * S).counts
+    assert (counted.completed, counted.presumed, counted.duplicate_effects, counted.duplicate_executions) == (
+        1,
+        0,
+        0,
+        1,
+    )
+
+
 def test_submissions_of_one_key_are_one_job():
     second = [entry(What.ATTEMPTED, "1.0.1", 0, ""), entry(What.DEDUPLICATED, "1.0.1", 2, "", words="1.0.0")]
     found = counts(published("1.0.0"), second, executed("1.0.0", 5))
@@ -181,10 +205,15 @@ def test_waiting_counts_acknowledged_jobs_that_have_not_ended_in_any_order_of_en
     assert found.ended == 2
 
 
-def test_a_schedule_that_fires_twice_for_one_time_is_counted():
-    fired = [entry(What.FIRED, f"f{n}", 5, due_ms=5, words="s1") for n in (1, 2)]
-    found = counts(fired, executed("f1", 6), executed("f2", 6))
-    assert (found.fired, found.double_fired, found.lost, found.unexpected) == (2, 1, 0, 0)
+def test_a_firing_is_published_at_its_intended_time_and_one_that_comes_twice_is_counted():
+    fired = [entry(What.FIRED, "s1@5", ms, due_ms=5, attempt=2, words="s1") for ms in (15, 25)]
+    found = book(fired, executed("s1@5", 30))
+    account = found.account(60 * S)
+    counted = account.counts
+    assert (counted.fired, counted.double_fired, counted.missed_firings) == (2, 1, 4)
+    assert (counted.lost, counted.unexpected, counted.completed) == (0, 0, 1)
+    assert round(account.latencies["firing"].max / MS) == 20
+    assert round(account.latencies["queueing"].max / MS) == 25
 
 
 def test_shares_are_in_the_order_of_the_workers_numbers():

@@ -276,10 +276,12 @@ jobs.redis.connection ← escape jobs jobs.redis.command
 jobs.redis ← jobs jobs.redis.command jobs.redis.scripts jobs.redis.operations jobs.redis.connection
 jobs.opened ← units errors jobs jobs.redis
 jobs.queue ← units errors jobs jobs.opened
-jobs.load ← units percentiles errors escape severity reason usage server_plan plan events engine._histogram stats
-    faults.bench faults.fault faults.kinds faults.report faults.timeline judge.check judge.expression judge.named host
-    target.talk target jobs jobs.queue
+jobs.__init__ ← lazy jobs jobs.queue
+jobs.load ← units percentiles severity reason events engine._histogram stats faults.fault faults.kinds
+    faults.report faults.timeline judge.check judge.expression judge.named jobs
 jobs.adapters ← errors jobs jobs.load
+jobs.leader ← units errors escape severity reason version usage server_plan plan events faults.bench faults.fault
+    faults.report faults.timeline host runner target.talk target jobs jobs.queue jobs.adapters jobs.load
 
 # Verification: cases, and campaigns of them.
 verify._tape ← engine._random
@@ -594,8 +596,11 @@ COMPILERS_OWN = {"cython", "libc", "posix", "cpython"}
 def row_of(module: str) -> str:
     """The longest row that a module's name begins with: `config` of `loadgen.config.loader`, `__init__` of `loadgen`.
 
-    A compiled module of the hot path or of the server, and any module of the root, needs a row of its own.
+    A compiled module of the hot path or of the server, and any module of the root, needs a row of its own. The face of
+    a package may have one, where it imports more than the package's modules.
     """
+    if (face := module.removeprefix("loadgen.")).endswith(".__init__") and face in MAY_IMPORT:
+        return face
     parts = module.removesuffix(".__init__").split(".")[1:]
     for length in range(len(parts), 0, -1):
         if (row := ".".join(parts[:length])) in MAY_IMPORT:

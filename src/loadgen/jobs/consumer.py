@@ -147,21 +147,28 @@ class Consumer:
             self._renewing.begin()
             yield Renew(claims)
         room = self._concurrency - self.running
-        if not self._is_stopping and now_ns >= self._next_sweep_ns and self._sweeping.may(now_ns):
+        if self._is_stopping:
+            return
+        sweeps = not self._sweeping.under_way and now_ns >= self._sweep_due_ns
+        # Both may claim jobs, of which there is one room: a sweep waits for the claim, whose wait ends by then.
+        if sweeps and not self._asking.under_way:
             self._sweeping.begin()
             self._next_sweep_ns = now_ns + round(self._sweep_ns * (0.9 + 0.2 * self._draw()))
-            yield Sweep(0 if self._asking.under_way else room)
-        if not self._is_stopping and room > 0 and self._asking.may(now_ns) and not self._sweeping.under_way:
+            yield Sweep(room)
+        if room > 0 and self._asking.may(now_ns) and not self._sweeping.under_way:
             self._asking.begin()
-            yield Ask(room, min(CLAIM_WAIT_NS, self._sweep_ns))
+            yield Ask(room, max(0, min(CLAIM_WAIT_NS, self._sweep_due_ns - now_ns)))
+
+    @property
+    def _sweep_due_ns(self) -> int:
+        return max(self._next_sweep_ns, self._sweeping.not_before_ns)
 
     def next_ns(self) -> int | None:
         """Return the time at which something may be due, if nothing happens before; None when nothing is."""
         times = []
-        if not self._is_stopping and not self._sweeping.under_way:
-            times.append(max(self._next_sweep_ns, self._sweeping.not_before_ns))
-            # Nothing is asked for while a sweep is under way.
-            if not self._asking.under_way and self.running < self._concurrency:
+        if not self._is_stopping and not self._sweeping.under_way and not self._asking.under_way:
+            times.append(self._sweep_due_ns)
+            if self.running < self._concurrency:
                 times.append(self._asking.not_before_ns)
         if self._ends and not self._settling.under_way:
             times.append(self._settling.not_before_ns)

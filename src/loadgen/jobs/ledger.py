@@ -62,7 +62,7 @@ class What(StrEnum):
     POLLED = "polled"
     """The worker ends, or sums up: `attempt` is the number of claims that it made, `fence` that of the jobs in them."""
     FIRED = "fired"
-    """A schedule has fired: `words` is its name, `due_ns` the intended time."""
+    """A schedule has fired: `words` is its name, `due_ns` the intended time, `attempt` the firings missed before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ from loadgen.jobs.job import Claim, Died, Ending, Finished, Inspection, JobRecor
 from loadgen.jobs.ledger import Entry, Ledger, Nowhere, What, named
 from loadgen.jobs.opened import STREAMS, storage_of
 from loadgen.jobs.opened import Terms as Kept
+from loadgen.jobs.schedules import Firing, Schedules
 from loadgen.jobs.storage import Storage, StorageError
 from loadgen.jobs.worker import LOG, Attempt, Function, Worker
 from loadgen.units import NS_PER_S
@@ -142,6 +143,8 @@ class Queue:
         self._opening = asyncio.Lock()
         self._is_open = False
         self._results = Results(lambda: self._storage)
+        self.schedules = Schedules(self._ready_storage)
+        self._firing: asyncio.Task[None] | None = None
 
     # ── Functions and listeners ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -284,7 +287,9 @@ class Queue:
                 self,
                 self._renews,
             )
-            self._working = asyncio.get_running_loop().create_task(self._worker.run())
+            loop = asyncio.get_running_loop()
+            self._working = loop.create_task(self._worker.run())
+            self._firing = loop.create_task(Firing(self._ready_storage, self._ledger, self.worker_name).run())
 
     async def wait(self) -> None:
         """Wait until the worker has ended. Raises StorageError where the storage failed for good."""
@@ -300,6 +305,8 @@ class Queue:
         A job that is under way then is cancelled, and is another worker's when its lease has expired.
         """
         try:
+            if self._firing is not None:
+                self._firing.cancel()
             if self._worker is not None and self._working is not None:
                 self._worker.stop()
                 with suppress(TimeoutError, asyncio.CancelledError):
@@ -311,7 +318,7 @@ class Queue:
                 self._working.cancel()
             if self._threads is not None:
                 self._threads.shutdown(wait=False, cancel_futures=True)
-            self._worker = self._working = self._threads = None
+            self._worker = self._working = self._firing = self._threads = None
             if self._is_open:
                 self._is_open = False
                 await self._storage.close()
@@ -433,6 +440,10 @@ class Queue:
         """Remove the queue and everything in it."""
         async with self._opened() as storage:
             await storage.clear()
+
+    async def _ready_storage(self) -> Storage:
+        await self.open()
+        return self._storage
 
     @asynccontextmanager
     async def _opened(self) -> AsyncIterator[Storage]:

@@ -154,7 +154,7 @@ class Worker:
                 case Settle(settlements):
                     accepted = await self.storage.settle(self.name, settlements)
                     self._consumer.settled(settlements)
-                    self._note_ends(settlements, accepted)
+                    self._note_ends(asked_ns, settlements, accepted)
                 case Renew(claims):
                     kept = await self.storage.renew(self.name, claims)
                     self._note_lost(self._consumer.renewed(asked_ns, claims, kept))
@@ -214,7 +214,7 @@ class Worker:
 
     # ── What is written ───────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _note_ends(self, settlements: Sequence[Settlement], accepted: Sequence[bool]) -> None:
+    def _note_ends(self, asked_ns: int, settlements: Sequence[Settlement], accepted: Sequence[bool]) -> None:
         now_ns = time.monotonic_ns()
         entries = []
         for settlement, is_accepted in zip(settlements, accepted, strict=True):
@@ -227,7 +227,8 @@ class Worker:
                     entry = self._entry(What.ACCEPTED, claim, now_ns)
                     LOG.info("Acked job %s -> Success", claim.id)
                 case TryAgain(error, wait_ms):
-                    entry = self._entry(What.RETRIED, claim, now_ns, now_ns + wait_ms * NS_PER_MS, error)
+                    # The storage counts the wait from when it took the settlement, which is not before it was asked.
+                    entry = self._entry(What.RETRIED, claim, asked_ns, asked_ns + wait_ms * NS_PER_MS, error)
                     LOG.info("Acked job %s -> Failed, again in %d ms", claim.id, wait_ms)
                 case Died(error):
                     entry = self._entry(What.DEAD, claim, now_ns, 0, error)

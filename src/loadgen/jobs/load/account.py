@@ -26,6 +26,7 @@ LATENCIES: Mapping[str, str] = {
     "handling": "from the begin of an execution to the acknowledgement of its end",
     "end_to_end": "from the intended publish to the end of the job, or to the acknowledgement of that",
     "reclaim": "from the death of a worker to the next begin of a job that it had begun",
+    "firing": "from the intended time of a schedule's firing to the publish of its job",
     "retry": "from the time at which a failed job was to be tried again to its next begin",
 }
 """The latencies of jobs, by name, with their meanings."""
@@ -36,7 +37,8 @@ class _Job:
 
     __slots__ = (
         "accepted", "acknowledged_ns", "attempted_ns", "begins", "dead", "died_ns", "due_ns", "ends", "failed",
-        "first_begin_ns", "kind", "last_end_ns", "open", "raised", "retry_ns", "same_as", "settled_failures",
+        "first_begin_ns", "kind", "last_end_ns", "open", "presumed", "raised", "retry_ns", "same_as",
+        "settled_failures",
     )  # fmt: skip
 
     def __init__(self, kind: str) -> None:
@@ -54,6 +56,8 @@ class _Job:
         """By worker, process and fence, the begin of each execution that has not ended."""
         self.died_ns = 0
         """When the worker died that had begun it and not ended it; 0: none did, or the job began again."""
+        self.presumed = False
+        """True when its end counts as acknowledged though nobody has said so: see `Book.presume`."""
         self.retry_ns = 0
         """When it is to be tried again; 0: it is not, or it began again."""
 
@@ -87,6 +91,9 @@ class Counts:
     """All begins."""
     completed: int = 0
     """Jobs that ended well, with an acknowledged end where the queue is ours."""
+    presumed: int = 0
+    """Completed jobs whose worker died between the end and the news that the queue had it, and that did not begin again
+    when the lease was over: the queue must have had it."""
     dead: int = 0
     """Jobs that are dead letters, or have failed in each of their attempts."""
     failures: int = 0
@@ -117,6 +124,8 @@ class Counts:
     """Firings of schedules."""
     double_fired: int = 0
     """Firings of the same schedule for the same time, beyond the first."""
+    missed_firings: int = 0
+    """Firings that came due while no worker ran, and that were not made up for."""
     storage_errors: int = 0
     locks: int = 0
     """Times at which the storage was locked for too long."""
@@ -200,9 +209,16 @@ MOST_ERRORS = 20
 
 
 class Book:
-    """The account while it grows. `fenced` says that the queue acknowledges ends, by fences."""
+    """The account while it grows.
 
-    def __init__(self, *, fenced: bool, max_attempts: int, backoff: Backoff | None = None) -> None:
+    `fenced` says that the queue acknowledges ends, by fences; `from_begin` that the time of the test counts from the
+    first execution, and not from the first publish.
+    """
+
+    def __init__(
+        self, *, fenced: bool, max_attempts: int, backoff: Backoff | None = None, from_begin: bool = False
+    ) -> None:
+        self._from_begin = from_begin
         self._fenced = fenced
         self._max_attempts = max_attempts
         self._backoff = backoff
@@ -212,9 +228,11 @@ class Book:
         self._of_kinds: dict[str, Histogram] = {}
         self._begun: dict[int, list[int]] = {}
         self._per_second: dict[int, list[int]] = {}
-        self._fired: dict[tuple[str, int], int] = {}
+        self._fired: dict[str, int] = {}
+        self._missed = 0
         self._errors: dict[str, int] = {}
-        self._unreclaimed = 0
+        self._untold: dict[str, int] = {}
+        """By job that had ended, without a word of its acknowledgement, when its worker died: the time of that."""
         self._tally = dict.fromkeys(
             ("refused", "reclaimed", "early", "outside", "errors", "locks", "deduplicated", "failures"), 0
         )
@@ -261,14 +279,32 @@ class Book:
     def died(self, worker: str, at_ns: int) -> int:
         """Note that a worker died, whose entries have all been taken; return the number of jobs that it had begun."""
         in_flight = 0
-        for job in self._jobs.values():
+        for name, job in self._jobs.items():
             mine = [execution for execution in job.open if execution[0] == worker]
             for execution in mine:
                 del job.open[execution]
             if mine and not self._is_over(job):
                 job.died_ns = at_ns
                 in_flight += 1
+                if any(pid < 0 for _, pid, _ in mine):
+                    self._untold[name] = at_ns
         return in_flight
+
+    def presume(self, before_ns: int) -> int:
+        """Take jobs for completed that had ended when their worker died before a time, and did not begin again since.
+
+        The worker may have died after the queue had the end and before the ledger had the news. The time is such that a
+        job whose end the queue had not would have begun again. Return their number.
+        """
+        over = [name for name, died_ns in self._untold.items() if died_ns <= before_ns]
+        for name in over:
+            job = self._jobs[name]
+            died_ns = self._untold.pop(name)
+            job.died_ns = 0
+            job.presumed = True
+            job.accepted += 1
+            self._over(job, Entry(What.ACCEPTED, name, job.last_end_ns or died_ns), was_over=False, well=True)
+        return len(over)
 
     def in_flight(self, worker: str) -> int:
         """Return the number of jobs that a worker has begun and not ended."""
@@ -285,7 +321,7 @@ class Book:
     def _attempted(self, entry: Entry) -> None:
         job = self._job(entry.job)
         job.due_ns, job.attempted_ns = entry.due_ns or entry.t_ns, entry.t_ns
-        if not self.first_ns or job.due_ns < self.first_ns:
+        if not self._from_begin and (not self.first_ns or job.due_ns < self.first_ns):
             self.first_ns = job.due_ns
 
     def _acknowledged(self, entry: Entry) -> None:
@@ -310,6 +346,9 @@ class Book:
 
     def _begin(self, entry: Entry) -> None:
         job = self._job(entry.job)
+        self._untold.pop(entry.job, None)
+        if job.presumed:
+            self._presumed_wrongly(job)
         job.begins += 1
         job.open[entry.worker, entry.pid, entry.fence] = entry.t_ns
         self._worker(entry).begins += 1
@@ -419,10 +458,12 @@ class Book:
         worker.claimed += entry.fence
 
     def _on_fired(self, entry: Entry) -> None:
-        firing = entry.words, entry.due_ns
-        self._fired[firing] = self._fired.get(firing, 0) + 1
+        # A firing's job is named after its intended time.
+        self._fired[entry.job] = self._fired.get(entry.job, 0) + 1
+        self._missed += entry.attempt
+        self._record("firing", max(0, entry.t_ns - entry.due_ns))
         job = self._job(entry.job)
-        job.due_ns = job.attempted_ns = entry.t_ns
+        job.due_ns, job.attempted_ns = entry.due_ns, entry.t_ns
         if not job.acknowledged_ns:
             self.acknowledged += 1
             self.waiting += not self._is_over(job)
@@ -446,6 +487,14 @@ class Book:
         self._second(entry.t_ns)[1] += 1
         if job.due_ns:
             self._record("end_to_end", max(0, entry.t_ns - job.due_ns))
+
+    def _presumed_wrongly(self, job: _Job) -> None:
+        """Take back that a job counts as completed: it has begun again after all."""
+        job.presumed = False
+        job.accepted -= 1
+        self.ended -= 1
+        self.completed -= 1
+        self.waiting += bool(job.acknowledged_ns)
 
     def _record(self, name: str, length_ns: int) -> None:
         found = self._histograms.get(name)
@@ -505,6 +554,7 @@ class Book:
             executed=sum(1 for job in self._jobs.values() if job.begins),
             executions=sum(job.begins for job in self._jobs.values()),
             completed=self.completed,
+            presumed=sum(job.presumed for job in self._jobs.values()),
             dead=sum(1 for job in real if job.dead),
             failures=self._tally["failures"],
             lost=never - held,
@@ -522,6 +572,7 @@ class Book:
             waits_outside=self._tally["outside"],
             fired=sum(self._fired.values()),
             double_fired=sum(times - 1 for times in self._fired.values()),
+            missed_firings=self._missed,
             storage_errors=self._tally["errors"],
             locks=self._tally["locks"],
         )

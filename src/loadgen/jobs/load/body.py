@@ -22,12 +22,9 @@ class Failed(Exception):
     """The failure that a job was asked for."""
 
 
-def execute(data: dict[str, object], attempt: int = 0, fence: int = 0, worker: str = "") -> object:
-    """Do the work of a job in this thread. Raises Failed where the job is to fail.
-
-    `attempt` and `fence` are 0 where the queue does not tell them.
-    """
-    work, execution = _begun(data, attempt, fence, worker)
+def execute(data: dict[str, object], attempt: int = 0) -> object:
+    """Do the work of a job in this thread. `attempt` is 0 where it is not known. Raises Failed where it is to fail."""
+    work, execution = _begun(data, attempt)
     if work.act is Act.HANG:
         while True:
             time.sleep(60.0)
@@ -38,9 +35,15 @@ def execute(data: dict[str, object], attempt: int = 0, fence: int = 0, worker: s
     return execution.ended()
 
 
-async def execute_async(data: dict[str, object], attempt: int = 0, fence: int = 0, worker: str = "") -> object:
-    """Do the work of a job in a task. Raises Failed where the job is to fail."""
-    work, execution = _begun(data, attempt, fence, worker)
+async def execute_async(
+    data: dict[str, object], attempt: int = 0, fence: int = 0, worker: str = "", job: str = ""
+) -> object:
+    """Do the work of a job in a task. Raises Failed where the job is to fail.
+
+    `attempt` and `fence` are 0 where the queue does not tell them. `job` is the id for the ledger; without it, the work
+    has one.
+    """
+    work, execution = _begun(data, attempt, fence, worker, job)
     try:
         if work.act is Act.HANG:
             await asyncio.Event().wait()
@@ -57,8 +60,9 @@ async def execute_async(data: dict[str, object], attempt: int = 0, fence: int = 
 class _Execution:
     """One execution, with what the ledger says of it."""
 
-    def __init__(self, work: Work, attempt: int, fence: int, worker: str) -> None:
+    def __init__(self, work: Work, attempt: int, fence: int, worker: str, job: str) -> None:
         self._work = work
+        self._job = job or work.n
         self._worker = worker or os.environ.get(WORKER, "")
         self._attempt = attempt
         self._fence = fence
@@ -83,7 +87,7 @@ class _Execution:
         _ledger().write(
             Entry(
                 what,
-                job=self._work.n,
+                job=self._job,
                 t_ns=time.monotonic_ns(),
                 worker=self._worker,
                 pid=os.getpid(),
@@ -94,9 +98,11 @@ class _Execution:
         )
 
 
-def _begun(data: dict[str, object], attempt: int, fence: int, worker: str) -> tuple[Work, _Execution]:
+def _begun(
+    data: dict[str, object], attempt: int = 0, fence: int = 0, worker: str = "", job: str = ""
+) -> tuple[Work, _Execution]:
     work = Work.of(data)
-    return work, _Execution(work, attempt, fence, worker)
+    return work, _Execution(work, attempt, fence, worker, job)
 
 
 def _burn(length_ns: int) -> None:

@@ -1,4 +1,4 @@
-"""The process of one worker of ours: `python -m loadgen.jobs.load.main_worker`.
+"""The process of one worker of ours: `python -m loadgen.jobs.leader.main_worker`.
 
 The process says in the ledger that it is ready, and begins to claim jobs at a line on standard input. It ends well at
 SIGTERM: jobs under way are finished and settled. Where standard input ends, the leader is gone: the process ends at
@@ -15,9 +15,9 @@ from typing import Any
 
 from loadgen.errors import LoadgenError
 from loadgen.jobs import log
-from loadgen.jobs.load import setup
+from loadgen.jobs.leader import setup
+from loadgen.jobs.leader.named_queue import queue_of
 from loadgen.jobs.load.body import WORKER, execute_async, say_ready
-from loadgen.jobs.load.named_queue import queue_of
 from loadgen.jobs.worker import Attempt
 
 STOP_GRACE_S = 30.0
@@ -42,7 +42,7 @@ async def _work(told: setup.WorkerSetup) -> None:
     queue = queue_of(told.queue, concurrency=told.concurrency, renews=told.renews, worker=name)
 
     async def work(data: Any, attempt: Attempt) -> object:
-        return await execute_async(data, attempt.number, attempt.fence, name)
+        return await execute_async(data, attempt.number, attempt.fence, name, attempt.id)
 
     queue.durable("work", work, records=False)
     await queue.open()

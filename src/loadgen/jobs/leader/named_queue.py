@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadgen.jobs.load.setup import QueueSetup
+from loadgen.jobs.leader.setup import QueueSetup
 from loadgen.jobs.queue import Queue
 from loadgen.units import NS_PER_S
 

@@ -30,19 +30,30 @@ class Process:
     """
 
     def __init__(
-        self, name: str, command: Sequence[str], env: Mapping[str, str], log: Path, *, guarded: bool = False
+        self,
+        name: str,
+        command: Sequence[str],
+        env: Mapping[str, str],
+        log: Path,
+        *,
+        guarded: bool = False,
+        printed: Path | None = None,
     ) -> None:
-        """Start the process. Raises WorkerError, with the remedy, when it cannot be started."""
+        """Start the process. `printed` is a file for its standard output, which goes to `said` without one.
+
+        Raises WorkerError, with the remedy, when it cannot be started.
+        """
         self.name = name
         self._log = log
         self._guarded = guarded
+        self._told_pid = 0
         words = [sys.executable, "-I", "-S", str(GUARD), *command] if guarded else [*command]
         try:
-            with log.open("ab") as said, held_back():
+            with log.open("ab") as said, (printed or Path(os.devnull)).open("ab") as out, held_back():
                 self._process = subprocess.Popen(
                     words,
                     stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
+                    stdout=subprocess.PIPE if printed is None else out,
                     stderr=said,
                     env={**os.environ, **env},
                     start_new_session=True,
@@ -58,6 +69,14 @@ class Process:
     @property
     def pid(self) -> int:
         return self._process.pid
+
+    @property
+    def worker_pid(self) -> int:
+        """The process id of the worker itself, which a guard has told."""
+        if self._guarded and not self._told_pid:
+            line = self.said.readline().strip()
+            self._told_pid = int(line) if line.isdigit() else 0
+        return self._told_pid or self.pid
 
     @property
     def said(self) -> IO[bytes]:
