@@ -187,6 +187,15 @@ def test_shares_are_within_a_fifth_of_the_fair_one() -> None:
     assert idle.passed is False
 
 
+def test_uneven_shares_of_workers_that_wait_for_jobs_have_no_consequence() -> None:
+    waiting = of_shares(900, 100, publishing=Publishing((Kind(1000),), rate_per_s=100.0))
+    busy = of_shares(900, 100, publishing=Publishing((Kind(1000),)))
+    assert waiting is not None
+    assert busy is not None
+    assert (waiting.passed, waiting.severity) == (False, Severity.GOOD)
+    assert (busy.passed, busy.severity) == (False, Severity.BREACHED)
+
+
 def test_shares_say_nothing_of_few_jobs_one_worker_or_workers_under_a_fault() -> None:
     assert of_shares(100, 250) is None
     assert of_shares(1000) is None
