@@ -274,7 +274,15 @@ jobs.redis.scripts ←
 jobs.redis.operations ← units jobs jobs.redis.command jobs.redis.scripts
 jobs.redis.connection ← escape jobs jobs.redis.command
 jobs.redis ← jobs jobs.redis.command jobs.redis.scripts jobs.redis.operations jobs.redis.connection
-jobs.opened ← units errors jobs jobs.redis
+jobs.sqlite.rules ←
+jobs.sqlite.terms ← jobs
+jobs.sqlite.schema ← escape jobs
+jobs.sqlite.transactions ← units jobs jobs.sqlite.rules jobs.sqlite.schema jobs.sqlite.terms
+jobs.sqlite.questions ← units jobs jobs.sqlite.rules jobs.sqlite.schema
+jobs.sqlite.schedules ← jobs jobs.sqlite.rules jobs.sqlite.terms jobs.sqlite.transactions
+jobs.sqlite ← units escape jobs jobs.sqlite.questions jobs.sqlite.rules jobs.sqlite.schedules jobs.sqlite.schema
+    jobs.sqlite.transactions
+jobs.opened ← units errors jobs jobs.redis jobs.sqlite
 jobs.queue ← units errors jobs jobs.opened
 jobs.__init__ ← lazy jobs jobs.queue
 jobs.load ← units percentiles severity reason events engine._histogram stats faults.fault faults.kinds
@@ -583,6 +591,7 @@ SANS_IO |= {"verify.expectation", "verify.spec"}
 SANS_IO |= {"verify.history._operation", "verify.checkers._search", "verify.checkers._register"}
 SANS_IO |= {"verify.checkers.answer", "verify.checkers"}
 SANS_IO |= {"verify.durability", "verify.durability.survival"}
+SANS_IO |= {f"jobs.sqlite.{name}" for name in ("rules", "terms", "schema", "transactions", "questions", "schedules")}
 SANS_IO |= {f"verify.fuzz.{name}" for name in ("piece", "payload", "form", "forms", "mutation")}
 SANS_IO |= {"verify.world.disk", "verify.world.meta_memcached", "verify.world.redis"}
 SANS_IO |= {"jobs.redis.command", "jobs.redis.scripts", "jobs.redis.operations"}
