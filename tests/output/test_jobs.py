@@ -154,6 +154,12 @@ def test_latencies_come_in_the_order_of_a_jobs_life_and_kinds_after_them() -> No
     assert jobs.latencies(Account(of_kinds={"1": times((1, 5))}, latencies={"retry": Histogram()})) == []
 
 
+def test_the_time_of_workers_is_told_as_a_share_of_their_places() -> None:
+    # 198 + … + 201 jobs of 10 ms, in 1000 / 412.7 s.
+    assert jobs.cost(end_of(shared())) == [("Worker Time", "14 % of 30 places busy on average")]
+    assert jobs.cost(end_of(schedules())) == []
+
+
 # ── The plan ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -185,7 +191,9 @@ def test_a_plan_is_told_with_all_that_it_asks_for() -> None:
 
 def test_a_fault_without_an_effect_says_so() -> None:
     end = end_of(reclaims())
-    (fired,) = jobs.faults(end)
+    fired, in_flight = jobs.faults(end)
+    assert in_flight == "11 jobs in flight at the kills"
+    end = replace(end, in_flight_at_kills=0)
     assert fired == "kill (process) on workers 2, 4, at 30 % of the jobs: processes killed: 2, at 2.31 s"
     (idle,) = jobs.faults(replace(end, faults=(replace(end.faults[0], effects=0),)))
     assert idle.endswith("processes killed: 0, at 2.31 s, which is no effect")

@@ -338,10 +338,11 @@ def signs(rows: list[Row]) -> list[str]:
 
 def faults(ended: JobsEnded) -> list[str]:
     """Return what each fault did: "kill (process) on worker 2, at 30 % of the jobs: processes killed: 1, at 2.31 s"."""
+    in_flight = figures.plural(ended.in_flight_at_kills, "job", figures.grouped)
     return [
         f"{planned(each)}: {_effect(report, ended.account.first_ns)}"
         for each, report in zip(ended.plan.faults, ended.faults, strict=False)
-    ]
+    ] + [f"{in_flight} in flight at the kills"] * bool(ended.in_flight_at_kills)
 
 
 def _effect(report: FaultReport, since_ns: int) -> str:
@@ -356,8 +357,13 @@ def _effect(report: FaultReport, since_ns: int) -> str:
 
 
 def cost(ended: JobsEnded) -> Facts:
-    """Return what the queue cost: CPU time for a job, memory, and what the storage took."""
+    """Return what the queue cost: how busy the workers' places were with jobs, CPU time for a job, memory, and what the
+    storage took."""
     its, found = ended.cost, []
+    places = ended.plan.workers * ended.plan.concurrency
+    if places and ended.account.elapsed_ns:
+        busy = sum(each.busy_ns for each in ended.account.shares) / (places * ended.account.elapsed_ns)
+        found.append(("Worker Time", f"{100 * busy:.0f} % of {figures.plural(places, 'place')} busy on average"))
     for label, cpu_s, each_ns in (
         ("Storage CPU", its.storage_cpu_s, ended.storage_cpu_ns_per_job),
         ("Worker CPU", its.workers_cpu_s, ended.workers_cpu_ns_per_job),
