@@ -14,6 +14,8 @@ from loadgen.escape import printable
 from loadgen.units import NS_PER_MS
 from loadgen.verify.kinds.simulated.client_plan import Profile
 from loadgen.verify.kinds.simulated.engine_operations import EngineKind
+from loadgen.verify.kinds.simulated.jobs_plan import SQLITE, Weather
+from loadgen.verify.kinds.simulated.jobs_plan import Profile as JobsProfile
 from loadgen.verify.scenario.settings import KILL, PAUSE, POWER_CUT, Settings
 
 MOST_FAULTS = 1000
@@ -24,18 +26,22 @@ LONGEST_TICK_MS = 1000
 
 
 class Faults(NamedTuple):
-    """The simulated faults of a word: of the engine's servers, of the client's and of a simulated Redis."""
+    """The simulated faults of a word: of the engine's servers, of the client's, of a simulated Redis and of queues.
+
+    A queue in a file of SQLite has no server: its workers are killed.
+    """
 
     engine: str
     client: str
     redis: str
+    jobs: Weather
 
 
 WORDS = {
-    "crash": Faults("server is killed", KILL, KILL),
-    "crash_mid_write": Faults("server is killed", KILL, KILL),
-    "power_cut": Faults("server loses power", KILL, POWER_CUT),
-    "slow_fsync": Faults("server pauses", PAUSE, PAUSE),
+    "crash": Faults("server is killed", KILL, KILL, Weather.KILL_REDIS),
+    "crash_mid_write": Faults("server is killed", KILL, KILL, Weather.KILL_REDIS),
+    "power_cut": Faults("server loses power", KILL, POWER_CUT, Weather.POWER_CUT),
+    "slow_fsync": Faults("server pauses", PAUSE, PAUSE, Weather.PAUSE_REDIS),
 }
 """The words of a spec file that a simulated world has a fault for. A server of one thread that waits for fsync pauses;
 the servers of the client's worlds have no disk, and keep what they have when they lose power."""
@@ -104,6 +110,21 @@ class Bounds:
         if self.mean_faults is not None:
             faults = profile.faults if self.mean_faults else ()
             profile = replace(profile, faults=faults, mean_faults=self.mean_faults, most_faults=self.most_faults)
+        return replace(profile, tick_ns=self.tick_ns)
+
+    def jobs(self, profile: JobsProfile) -> JobsProfile:
+        """Return a profile of queues within the bounds: clients are its workers."""
+        if self.clients is not None:
+            profile = replace(
+                profile, workers=tuple(dict.fromkeys(min(each, self.clients) for each in profile.workers))
+            )
+        if self.words:
+            has_server = profile.layout != SQLITE
+            weather = (WORDS[word].jobs if has_server else Weather.KILL_WORKER for word in self.words)
+            profile = replace(profile, weather=tuple(dict.fromkeys(weather)))
+        if self.mean_faults is not None:
+            weather_ = profile.weather if self.mean_faults else ()
+            profile = replace(profile, weather=weather_, mean_faults=self.mean_faults, most_faults=self.most_faults)
         return replace(profile, tick_ns=self.tick_ns)
 
     def redis(self, settings: Settings) -> Settings:

@@ -20,13 +20,17 @@ from loadgen.verify.kinds.simulated.engine_operations import (
     EngineKind,
     EngineOperations,
 )
+from loadgen.verify.kinds.simulated.jobs_kinds import JobsKind
+from loadgen.verify.kinds.simulated.jobs_plan import MOST_JOBS
+from loadgen.verify.kinds.simulated.jobs_plan import PROFILES as QUEUES
+from loadgen.verify.kinds.simulated.jobs_plan import Profile as JobsProfile
 from loadgen.verify.kinds.simulated.twice import Logged, Twice
 from loadgen.verify.kinds.suite import Emit, Opened, Suite
 from loadgen.verify.mutants.registry import planted
 from loadgen.verify.scenario.run import settled
 from loadgen.verify.world.seal import sealed
 
-ENGINE, CLIENT, REDIS = "engine", "client", "redis"
+ENGINE, CLIENT, REDIS, JOBS = "engine", "client", "redis", "jobs"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +58,15 @@ def _client(profile: Profile, operations: int, bounds: Bounds) -> Logged:
     return ClientKind(bounds.client(profile), operations)
 
 
+def _jobs(profile: JobsProfile, operations: int, bounds: Bounds) -> Logged:
+    return JobsKind(bounds.jobs(profile), operations)
+
+
 ROWS = (
     *(Row(ENGINE, kind.name, partial(_engine, kind)) for kind in ENGINE_KINDS),
     *(Row(CLIENT, profile.name, partial(_client, profile)) for profile in PROFILES),
     Row(REDIS, DurableRedis.name, DurableRedis, MOST_OF_REDIS),
+    *(Row(JOBS, profile.name, partial(_jobs, profile), MOST_JOBS) for profile in QUEUES),
 )
 """Every kind. Each of its cases is run twice."""
 
