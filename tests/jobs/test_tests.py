@@ -201,3 +201,20 @@ def test_a_test_that_is_stopped_is_interrupted_and_counts_what_there_is():
     assert done.ended.exit_code is ExitCode.INTERRUPTED
     assert done.ended.checks == ()
     assert done.counts.acknowledged > 0
+
+
+def test_a_power_cut_of_all_processes_loses_no_publish_that_sqlite_has_synced():
+    done = ran(plan(400, rate_per_s=300.0, faults=(on_storage("power_cut", 0.3),)))
+    found = done.counts
+    assert done.ended.faults[0].effects > 0
+    assert found.acknowledged > 300
+    assert (found.lost, found.stuck, found.duplicate_effects, found.unexpected) == (0, 0, 0, 0)
+    assert found.completed == found.acknowledged + found.recovered
+
+
+def test_a_disk_that_is_full_for_a_while_holds_jobs_up_and_loses_none():
+    done = ran(plan(300, rate_per_s=300.0, faults=(on_storage("disk_full", 0.3),)))
+    assert done.ended.faults[0].effects > 0
+    assert done.counts.storage_errors > 0
+    assert any("disk is full" in words for words in done.ended.account.errors)
+    assert (done.counts.completed, done.counts.lost, done.counts.duplicate_effects) == (300, 0, 0)

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
-from loadgen.jobs.backoff import Backoff
+from loadgen.jobs.backoff import Backoff, Growth
 from loadgen.units import NS_PER_S
 
 DEFAULT_QUEUE = "default"
@@ -42,6 +43,12 @@ class Terms:
     timeout_ns: int = 30 * NS_PER_S
     """The longest that one attempt may take; 0: for ever."""
     backoff: Backoff = field(default_factory=Backoff)
+
+    @staticmethod
+    def of(told: Mapping[str, Any]) -> Terms:
+        """Return the terms of which `dataclasses.asdict` made a dict."""
+        backoff = told["backoff"]
+        return Terms(**{**told, "backoff": Backoff(**{**backoff, "growth": Growth(backoff["growth"])})})
 
 
 @dataclass(frozen=True, slots=True)

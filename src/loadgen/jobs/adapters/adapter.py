@@ -11,7 +11,6 @@ from typing import Protocol
 from loadgen.errors import UsageError
 from loadgen.jobs.job import DEFAULT_QUEUE, Terms
 from loadgen.jobs.load.body import WORKER
-from loadgen.jobs.load.setup import terms_of
 from loadgen.jobs.load.work import Work
 from loadgen.jobs.url import RedisUrl
 
@@ -58,7 +57,7 @@ class Setup:
     def told() -> Setup:
         """Return the setup that the environment of a worker has. Raises KeyError without one."""
         told = json.loads(os.environ[SETUP])
-        return Setup(**{**told, "redis": RedisUrl(**told["redis"]), "terms": terms_of(told["terms"])})
+        return Setup(**{**told, "redis": RedisUrl(**told["redis"]), "terms": Terms.of(told["terms"])})
 
 
 def seconds(length_ns: int) -> int:

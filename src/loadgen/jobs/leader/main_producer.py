@@ -16,6 +16,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
+from pathlib import Path
 from typing import Self
 
 from loadgen.errors import LoadgenError
@@ -27,7 +28,7 @@ from loadgen.jobs.leader.named_queue import queue_of
 from loadgen.jobs.leader.scheduling import Scheduled
 from loadgen.jobs.leader.setup import ProducerSetup
 from loadgen.jobs.leader.workflows import Workflows
-from loadgen.jobs.ledger import Entry, Ledger, What, named
+from loadgen.jobs.ledger import VARIABLE, Entry, Ledger, Tail, What, named
 from loadgen.jobs.load.ended import Operations
 from loadgen.jobs.load.order import Submission, submissions
 from loadgen.jobs.queue import Queue
@@ -114,13 +115,22 @@ async def _all(told: ProducerSetup, publish: Publish, start_ns: int) -> None:
 
         some: list[Submission] = []
         batch = 1 if told.publishing.submissions > 1 else told.publishing.batch
+        attempted = _attempted() if told.resumes else frozenset[str]()
         for submission in submissions(told.publishing, told.number, told.seed):
+            if submission.work.n in attempted:
+                continue
             if some and (len(some) >= batch or submission.due_ns != some[0].due_ns):
                 await _begin(group, one, some, start_ns, room)
                 some = []
             some.append(submission)
         if some:
             await _begin(group, one, some, start_ns, room)
+
+
+def _attempted() -> frozenset[str]:
+    """Return the jobs whose publish the ledger says was attempted."""
+    entries = Tail(Path(os.environ[VARIABLE])).news()
+    return frozenset(entry.job for entry in entries if entry.what is What.ATTEMPTED)
 
 
 async def _begin(

@@ -13,6 +13,7 @@ from pathlib import Path
 from loadgen.errors import UsageError
 from loadgen.events import Progress
 from loadgen.faults.bench import Bench, BenchUp
+from loadgen.faults.disk.shared import SharedDisk, files_of_sqlite
 from loadgen.faults.fault import Fault
 from loadgen.jobs.load.plan import JobsPlan
 from loadgen.jobs.url import RedisUrl, SqliteUrl, StorageUrl, parse
@@ -49,6 +50,10 @@ class Place:
     """What its server has used; None where there is none of ours."""
     bench: BenchUp | None = None
     """The server with its faults; None for a file."""
+    disk: SharedDisk | None = None
+    """The disk of a file on which faults come; else None."""
+    files: tuple[Path, ...] = ()
+    """The files of the queue; none where it is in a server."""
 
 
 @contextlib.contextmanager
@@ -62,7 +67,7 @@ def made(plan: JobsPlan, folder: Path, emit: Callable[[Progress], None]) -> Iter
     if plan.adapter == "sqlite":
         if url is not None and not isinstance(url, SqliteUrl):
             raise UsageError(f"the adapter sqlite keeps its queue in a file, and {url} is none: write sqlite:///FILE.")
-        yield _file(plan, url or SqliteUrl(str(folder / "jobs.db")), ours=url is None)
+        yield _file(plan, url or SqliteUrl(str(folder / "jobs.db")), SharedDisk(folder) if faults else None)
         return
     if url is not None and not isinstance(url, RedisUrl):
         raise UsageError(f"the adapter {plan.adapter} keeps its queue in Redis, and {url} is a file: write redis://….")
@@ -71,7 +76,7 @@ def made(plan: JobsPlan, folder: Path, emit: Callable[[Progress], None]) -> Iter
         yield _server(plan, url, up)
 
 
-def _file(plan: JobsPlan, url: SqliteUrl, *, ours: bool) -> Place:
+def _file(plan: JobsPlan, url: SqliteUrl, disk: SharedDisk | None) -> Place:
     path = Path(url.path).absolute()
 
     def used_bytes() -> int | None:
@@ -83,7 +88,8 @@ def _file(plan: JobsPlan, url: SqliteUrl, *, ours: bool) -> Place:
 
     durability = (plan.queue.durability or "full").upper()
     name = f"SQLite {sqlite3.sqlite_version}, WAL, synchronous {durability}"
-    return Place(str(SqliteUrl(str(path))), name, ours, used_bytes, lambda: None)
+    files = tuple(files_of_sqlite(path))
+    return Place(str(SqliteUrl(str(path))), name, not plan.storage, used_bytes, lambda: None, disk=disk, files=files)
 
 
 def _bench(plan: JobsPlan, url: RedisUrl | None, faults: tuple[Fault, ...]) -> Bench:

@@ -7,7 +7,6 @@ import os
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from loadgen.jobs.backoff import Backoff, Growth
 from loadgen.jobs.job import Terms
 from loadgen.jobs.load.plan import Chains, Kind, Publishing, Scheduling
 from loadgen.jobs.load.work import Act
@@ -58,6 +57,8 @@ class ProducerSetup:
     settings: dict[str, Any] = field(default_factory=dict)
     seed: int = 0
     log_level: str = ""
+    resumes: bool = False
+    """True: what the ledger says was attempted is not published again."""
 
 
 def environment(setup: WorkerSetup | ProducerSetup) -> dict[str, str]:
@@ -75,15 +76,9 @@ def producer_setup() -> ProducerSetup:
     """Return the setup of this producer."""
     told = json.loads(os.environ[VARIABLE])
     told["queue"] = QueueSetup(**told["queue"])
-    told["terms"] = terms_of(told["terms"])
+    told["terms"] = Terms.of(told["terms"])
     kinds = tuple(Kind(**{**kind, "act": Act(kind["act"])}) for kind in told["publishing"]["kinds"])
     told["publishing"] = Publishing(**{**told["publishing"], "kinds": kinds})
     told["chains"] = Chains(**told["chains"]) if told["chains"] else None
     told["scheduling"] = Scheduling(**told["scheduling"]) if told["scheduling"] else None
     return ProducerSetup(**told)
-
-
-def terms_of(told: dict[str, Any]) -> Terms:
-    """Return the terms of a job from their JSON."""
-    backoff = told["backoff"]
-    return Terms(**{**told, "backoff": Backoff(**{**backoff, "growth": Growth(backoff["growth"])})})

@@ -17,7 +17,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loadgen.errors import LoadgenError, UsageError, WorkerError
-from loadgen.events import Event
+from loadgen.events import Event, FaultBegan, FaultEnded
+from loadgen.faults.disk.shared import SharedDisk
 from loadgen.faults.fault import Fault
 from loadgen.faults.report import FaultReport, Spell
 from loadgen.faults.timeline import Step
@@ -143,6 +144,10 @@ class _Led:
         self._start_ns = 0
         self._course = Course(plan.faults, plan.workers)
         self._spells: dict[int, list[Spell]] = {}
+        self._effects: dict[int, int] = {}
+        """By fault on the shared disk, how often it took effect."""
+        self._dark: tuple[int, ...] = ()
+        """The workers that a power cut has ended, and that are not started again yet."""
         self._in_flight_at_kills = 0
         self._meter = _Meter(where)
         self._reclaimed_ns = plan.queue.lease_ns + 2 * plan.queue.sweep_ns + round(LATE_S * NS_PER_S)
@@ -236,8 +241,14 @@ class _Led:
                 "counted as the test's. Let a worker finish them, or name another queue by --queue."
             )
 
+    @property
+    def _environment(self) -> dict[str, str]:
+        """The variables that every process of the test has."""
+        disk = self._where.disk
+        return {ledger.VARIABLE: str(self._ledger), **(disk.env if disk is not None else {})}
+
     def _start_worker(self, number: int) -> Process:
-        env = {ledger.VARIABLE: str(self._ledger), WORKER: str(number)}
+        env = {**self._environment, WORKER: str(number)}
         log = self._folder / f"worker-{number}.log"
         name = f"Worker {number}"
         if self._adapter is None:
@@ -247,8 +258,9 @@ class _Led:
         command = self._adapter.worker_command(number)
         return Process(name, command.words, {**env, **command.env}, log, guarded=True)
 
-    def _start_producers(self) -> None:
+    def _start_producers(self, *, resumes: bool = False) -> None:
         plan = self._plan
+        self._producers = []
         for number in range(plan.publishing.producers):
             told = ProducerSetup(
                 queue=self._queue_setup,
@@ -262,9 +274,10 @@ class _Led:
                 settings=dict(plan.settings),
                 seed=plan.seed,
                 log_level=self._test.log_level,
+                resumes=resumes,
             )
             words = [sys.executable, "-P", "-m", "loadgen.jobs.leader.main_producer"]
-            env = {ledger.VARIABLE: str(self._ledger), **setup.environment(told)}
+            env = {**self._environment, **setup.environment(told)}
             log = self._folder / f"producer-{number + 1}.log"
             self._producers.append(Process(f"Producer {number + 1}", words, env, log))
 
@@ -327,7 +340,7 @@ class _Led:
             self._quiet_ns = time.monotonic_ns()
 
     def _publishing(self) -> bool:
-        return any(producer.status() is None for producer in self._producers)
+        return bool(self._dark) or any(producer.status() is None for producer in self._producers)
 
     def _expected(self) -> int:
         """Return the jobs that are to end, as far as is known."""
@@ -369,6 +382,8 @@ class _Led:
             each = self._plan.faults[turn.number]
             if each.on_workers:
                 self._on_worker(turn, each.fault)
+            elif self._where.disk is not None:
+                self._on_disk(turn, each.fault, self._where.disk)
             elif self._where.bench is not None:
                 place_in_bench = sum(not before.on_workers for before in self._plan.faults[: turn.number])
                 fault = self._where.bench.faults[place_in_bench]
@@ -404,16 +419,70 @@ class _Led:
             self._workers.resume(turn.node)
             self._note(turn.node, "resumed (SIGCONT)")
 
+    def _on_disk(self, turn: Turn, fault: Fault, disk: SharedDisk) -> None:
+        """Carry out a fault of the disk that the processes of the test share."""
+        spells = self._spells.setdefault(turn.number, [])
+        now_ns = time.monotonic_ns()
+        self._quiet_ns = now_ns
+        if fault.kind == "power_cut":
+            if turn.begins:
+                self._cut_power(disk, spells, fault)
+            else:
+                self._start_again()
+        elif turn.begins:
+            disk.fill(self._where.files)
+            spells.append(Spell(1, now_ns))
+        else:
+            disk.free()
+            self._effects[turn.number] = disk.refused
+        if turn.begins:
+            self._test.emit(FaultBegan(fault, 1, now_ns, time.time()))
+        else:
+            effects = self._effects.get(turn.number, 0)
+            spells[-1] = replace(spells[-1], ended_ns=now_ns, effects=effects)
+            self._test.emit(FaultEnded(fault, 1, now_ns, time.time(), effects))
+
+    def _cut_power(self, disk: SharedDisk, spells: list[Spell], fault: Fault) -> None:
+        """Kill all processes at once, and cut their files back to what was synced."""
+        for producer in self._producers:
+            producer.kill()
+        killed = [*self._workers.living]
+        for number in killed:
+            self._workers.kill(number)
+        self._take()
+        at_ns = time.monotonic_ns()
+        for number in killed:
+            self._in_flight_at_kills += self._book.died(str(number), at_ns)
+        lost = disk.cut(self._where.files)
+        number = next(number for number, each in enumerate(self._plan.faults) if each.fault is fault)
+        self._effects[number] = self._effects.get(number, 0) + lost.files
+        spells.append(Spell(1, at_ns))
+        self._dark = tuple(killed)
+
+    def _start_again(self) -> None:
+        """Start the processes that a power cut has ended; producers go on where they were."""
+        for number in self._dark:
+            self._workers.restart(number, "started again after the power cut")
+        self._dark = ()
+        for producer in self._producers:
+            producer.close()
+        self._start_producers(resumes=True)
+        self._await_producers()
+        for producer in self._producers:
+            producer.tell(str(self._start_ns))
+
     def _faults_ended(self) -> tuple[FaultReport, ...]:
-        """End what is under way, and return what each fault did, in the order of the plan."""
+        """Return what each fault did, in the order of the plan; what was under way has ended."""
         of_bench = [*self._where.bench.operator.finish()] if self._where.bench is not None else []
         if self._where.bench is not None:
             for news in self._where.bench.operator.news():
                 self._test.emit(news)
         reports = []
         for number, each in enumerate(self._plan.faults):
-            if each.on_workers:
-                spells = tuple(self._spells.get(number, ()))
+            spells = tuple(self._spells.get(number, ()))
+            if self._where.disk is not None and not each.on_workers:
+                reports.append(FaultReport(each.fault, spells, self._effects.get(number, 0)))
+            elif each.on_workers:
                 reports.append(
                     FaultReport(each.fault, tuple(replace(spell, effects=1) for spell in spells), len(spells))
                 )
