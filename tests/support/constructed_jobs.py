@@ -185,7 +185,7 @@ def failed() -> list[Event]:
         attempted=550, acknowledged=545, publish_failed=5, deduplicated=2200, executed=540, executions=702,
         completed=500, dead=28, failures=120, lost=12, held=3, recovered=2, unexpected=1, duplicate_executions=7,
         duplicate_effects=1, stuck=9, refused=4, reclaimed=11, retries_early=1, waits_outside=2, fired=30,
-        double_fired=1, storage_errors=6, locks=14,
+        double_fired=1, missed_firings=3, presumed=1, storage_errors=6, locks=14,
     )  # fmt: skip
     account = of_jobs(
         550,

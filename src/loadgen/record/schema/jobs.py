@@ -169,8 +169,13 @@ COUNTS = part(
         "retries before their time, and waits before a retry outside the backoff and its jitter",
     ),
     fields(
-        {"fired": COUNT, "double_fired": COUNT},
-        "firings of schedules, and those beyond the first for the same time",
+        {"fired": COUNT, "double_fired": COUNT, "missed_firings": COUNT},
+        "firings of schedules, those beyond the first for the same time, and those that came due while no worker ran",
+    ),
+    field(
+        "presumed",
+        COUNT,
+        "those of `completed` whose worker died between the end and the news of it, and that nobody began again",
     ),
     fields({"storage_errors": COUNT, "locks": COUNT}, "operations that the storage failed, and locks held too long"),
 )
