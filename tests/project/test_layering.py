@@ -288,8 +288,8 @@ jobs.__init__ ← lazy jobs jobs.queue
 jobs.load ← units percentiles severity reason events engine._histogram stats faults.fault faults.kinds
     faults.report faults.timeline judge.check judge.expression judge.named jobs
 jobs.adapters ← errors jobs jobs.load
-jobs.leader ← units errors escape severity reason version usage server_plan plan events faults.bench faults.disk faults.fault
-    faults.report faults.timeline host runner target.talk target jobs jobs.queue jobs.adapters jobs.load
+jobs.leader ← units errors escape severity reason version usage server_plan plan events faults.bench faults.disk
+    faults.fault faults.report faults.timeline host runner target.talk target jobs jobs.queue jobs.adapters jobs.load
 
 # Verification: cases, and campaigns of them.
 verify._tape ← engine._random
