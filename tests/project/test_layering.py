@@ -374,7 +374,7 @@ verify.kinds ← units protocol errors escape events server._faults server_plan 
     verify.world._world verify.world.engine_load verify.world.servers client client._request client.batch client.breaker
     client.errors client.results engine._history verify.checkers verify.checkers._register verify.history
     verify.world._calls verify.world._ground verify.world._proxy verify.world.policy verify.world.proxy
-    verify.world.redis verify.world.toxics verify.mutants jobs jobs.queue jobs.redis jobs.load
+    verify.world.redis verify.world.toxics verify.mutants jobs jobs.queue jobs.redis jobs.sqlite jobs.load
 verify.bank ← errors escape verify.tape verify.artifact verify.kinds
 verify.stress.shape ←
 verify.stress.ended ← units severity reason events verify.case verify.stress.shape
