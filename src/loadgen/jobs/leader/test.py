@@ -38,7 +38,7 @@ from loadgen.jobs.load import checks, remarks
 from loadgen.jobs.load.account import Book
 from loadgen.jobs.load.body import WORKER
 from loadgen.jobs.load.course import Course, Turn
-from loadgen.jobs.load.ended import Cost, JobsBegan, JobsEnded, JobsProgress, Operations, Stage, WorkerNoted
+from loadgen.jobs.load.ended import Axis, Cost, JobsBegan, JobsEnded, JobsProgress, Operations, Stage, WorkerNoted
 from loadgen.jobs.load.evidence import Evidence
 from loadgen.jobs.load.plan import JobsPlan
 from loadgen.jobs.storage import StorageError
@@ -87,6 +87,8 @@ class JobsTest:
     number: int = 1
     """Of several tests of one command, from 1."""
     of: int = 1
+    axis: Axis | None = None
+    """In what the tests of the command differ; None for a single test."""
     profile: str = ""
     log_level: str = ""
 
@@ -162,7 +164,7 @@ class _Led:
         plan, test = self._plan, self._test
         library = self._adapter.version if self._adapter is not None else plan.adapter
         queue = f"{library} on {self._where.name}"
-        test.emit(JobsBegan(plan, queue, __version__, test.number, test.of))
+        test.emit(JobsBegan(plan, queue, __version__, test.number, test.of, test.axis))
         with ExitStack() as stack:
             stack.callback(self._close)
             if not plan.publishing.before_workers:
