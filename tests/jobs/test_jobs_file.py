@@ -6,12 +6,14 @@ import re
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from loadgen.config import jobs_file, jobs_presets
 from loadgen.config.jobs_file import Overrides
 from loadgen.errors import ConfigError, UsageError
 from loadgen.faults.fault import Layer
 from loadgen.jobs.backoff import Backoff, Growth
+from loadgen.jobs.load.checks import NAMES
 from loadgen.jobs.load.plan import Chains, JobsPlan, Kind, Publishing, QueueSettings, Scheduling
 from loadgen.jobs.load.work import Act
 from loadgen.judge.check import Level
@@ -223,7 +225,7 @@ ONE = "[[jobs]]\njobs = 1000\n"
         (ONE + "[publish]\nbursts = 5", "publish.bursts: take a time from one to the next"),
         (ONE + "[publish]\npause = '5s'", "publish.pause: is the time from one burst to the next"),
         (ONE + "[publish]\nbursts = 2000\npause = '5s'", "publish.bursts: must be at most the number of jobs, 1,000"),
-        (ONE + "[schedules]\nschedules = 1\ncron = '* *'", "schedules.cron: must have the five fields of cron"),
+        (ONE + "[schedules]\nschedules = 1\ncron = '* *'", 'schedules.cron: the schedule "* *" is no cron expression'),
         (ONE + "[schedules]\nschedules = 1\nzone = 'Mars/Base'", '"Mars/Base" is no time zone'),
         (ONE + "[baseline]", "baseline: says nothing; add jobs or workers"),
         (
@@ -347,6 +349,25 @@ def test_a_problem_with_set_names_it(override: str, found: str) -> None:
     assert any(each.startswith(found) for each in problems(ONE, override))
 
 
+# ── The document ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+PAGE = (ROOT / "docs" / "JOBS.md").read_text(encoding="utf-8")
+
+
+def test_the_document_has_every_preset_with_its_title() -> None:
+    rows = [f"| `{name}` | {jobs_presets.case(name).plan.title} |" for name in jobs_presets.names()]
+    assert "\n".join(rows) in PAGE
+
+
+def test_the_document_has_every_key_and_check_and_its_file_has_no_problem() -> None:
+    for rows in (jobs_file._ROOT, jobs_file._QUEUE, jobs_file._TERMS, jobs_file._WORKERS, jobs_file._PUBLISH,
+                 jobs_file._JOBS, jobs_file._CHAINS, jobs_file._SCHEDULES, jobs_file._BASELINE):  # fmt: skip
+        assert [key for key in rows if f"`{key}`" not in PAGE] == []
+    assert [name for name in NAMES if f"`{name}`" not in PAGE] == []
+    [example] = re.findall(r"^```toml\n(.*?)^```", PAGE, re.M | re.S)
+    assert plan_of(example).jobs == 1000
+
+
 # ── Presets ───────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
@@ -384,7 +405,7 @@ def test_the_presets_have_upstreams_parameters() -> None:
     bursts = plans["bursts"].publishing
     assert (bursts.jobs, bursts.bursts, bursts.pause_ns, plans["bursts"].concurrency) == (2500, 5, 3 * S, 15)
     assert plans["chains"].chains == Chains(100, 3, 20 * MS, 250)
-    assert plans["schedules"].scheduling == Scheduling(500, operations=3)
+    assert plans["schedules"].scheduling == Scheduling(500, operations=2)
     assert plans["triggering"].scheduling == Scheduling(100, cron="* * * * *", fires_ns=70 * S)
     assert plans["schedule-idempotency"].scheduling == Scheduling(100, attempts=5)
     assert plans["schedule-updates"].scheduling == Scheduling(50, updates=20)

@@ -48,10 +48,11 @@ def test_the_jobs_own_work_bounds_the_rate() -> None:
             "500 jobs/s of at most 600, which the jobs' own work leaves to 1 worker of 6 jobs",
         ),
         (of_length(5.0, 0.1), Cost(), {}, "the publishes are the limit"),
-        (of_length(5.0), Cost(4.0, 5.0), {}, "the machine's CPUs are the limit (the storage used 0.80 CPUs"),
+        (of_length(5.0), Cost(4.0, 5.0), {}, "the machine's CPUs are the limit (of 2 CPUs, the storage used 0.80"),
         (of_length(5.0), Cost(4.5, 0.5), {}, "the storage is the limit, as it used up its CPU"),
         (of_length(5.0), Cost(0.5, 4.5), {}, "each worker is the limit, as it used up a CPU"),
         (of_length(5.0), Cost(0.5, 1.0), {}, "the storage is the limit, by the waits for its disk and its lock"),
+        (of_length(5.0), Cost(None, 1.0), {}, "as CPUs were free (of 2 CPUs, the workers used 0.20)"),
         (of_length(5.0), Cost(0.5, 1.0), {"adapter": "lists"}, "by the waits for round trips to it"),
         (of_length(5.0), Cost(), {}, "what limits it is not known, as CPU times were not measured"),
     ],
@@ -70,7 +71,7 @@ def test_no_limit_is_told_where_the_test_itself_sets_the_pace() -> None:
         assert Code.JOBS_BOUND not in said(evidence(its, of_length(5.0)))
 
 
-# ── Stuck jobs, locks, losses, connections ────────────────────────────────────────────────────────────────────────────
+# ── Stuck jobs, locks, losses ─────────────────────────────────────────────────────────────────────────────────────────
 
 
 def test_stuck_jobs_have_a_cause_and_a_remedy() -> None:
@@ -106,15 +107,6 @@ def test_a_queue_that_may_lose_jobs_by_its_fault_says_so() -> None:
     assert words("power_cut", "sqlite", "") is None
     assert 'durability = "always"' in (words("kill", "streams", "") or "")
     assert words("power_cut", "streams", "always") is None
-
-
-def test_connections_near_their_limit_are_told() -> None:
-    def words(connections: int) -> str | None:
-        cost = Cost(facts={"connections": connections, "most_connections": 100})
-        return said(evidence(cost=cost)).get(Code.STORAGE_FULL)
-
-    assert "95 connections of at most 100" in (words(95) or "")
-    assert words(50) is None
 
 
 # ── Shares ────────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -23,10 +23,11 @@ from real_servers import RealServer
 from run_folders import run_that_passed
 from runs import sets, up_to
 
-from loadgen.cli import soaks
+from loadgen.cli import job_tests, soaks
 from loadgen.cli.options import parse
 from loadgen.cli.trials import cases_of
-from loadgen.cli.verbs import chaos, selftest, soak
+from loadgen.cli.verbs import chaos, jobs, selftest, soak
+from loadgen.jobs.url import parse as storage_url
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmark/*.md")])
 LOADGEN = [sys.executable, "-m", "loadgen"]
@@ -131,6 +132,16 @@ def test_every_loadgen_command_in_the_documents_works(
             assert works(words).stdout
         else:
             assert cases_of(given, 1)
+    elif verb == "jobs":
+        # tests/jobs has tests that are put on. What only prints or writes is run.
+        given = parse(jobs.syntax_of(more), more)
+        if given.action in ("list", "new"):
+            monkeypatch.chdir(tmp_path)
+            assert works(words).stdout
+        elif given.action == "inspect":
+            assert storage_url(given.storage)
+        elif given.get("app") is None:
+            assert (job_tests.asked if given.action == "run" else job_tests.compared)(given).plans
     elif verb == "soak":
         # tests/soak/test_soak.py has one that is put on.
         given = parse(soak.SYNTAX, more)

@@ -432,7 +432,7 @@ config ← judge.expression
     units lazy protocol errors escape plan judge.check judge.run_metrics
     faults.fault faults.kinds trial.metrics trial.observed trial.plan trial.scenario
     engine._history engine._ketama config.tables config.document config.told verify.reply verify.step
-    verify.expectation verify.spec jobs jobs.load
+    verify.expectation verify.spec jobs jobs.cron jobs.load
 
 # What fuzzing gives inputs to, imported by a process of its own.
 verify.fuzz.targets ← errors _codec _resp _memcache judge.expression judge.run_metrics faults.proxy.chain
@@ -514,7 +514,8 @@ cli ← monitors.plan
     verify.campaign verify.compatibility verify.spec verify.subject verify.tape signs verify.stress.shape record
     verify.full judge.check judge.expression monitors.plan protocol soak.asked soak.bands soak.checkpoints
     soak.leader soak.metrics soak.totals soak.wear output.words soak.ended soak.journal soak.replay soak.side target
-    output.formats monitors judge.expression soak.folder
+    output.formats monitors judge.expression soak.folder judge.named jobs jobs.adapters jobs.leader jobs.load
+    jobs.opened
 cli.verbs ← units protocol errors escape severity server_plan server.builtin compare.answers history smoke.ended
     selftest.reach selftest.bench faults.proxy.chain faults.proxy.api faults.proxy host target runner compare
     smoke config record output.paper output.formats output cli.options cli.flags cli version __init__
@@ -523,7 +524,7 @@ cli.verbs ← units protocol errors escape severity server_plan server.builtin c
     plan verify.stress.ended verify.stress.shape verify.stress.stress verify.checked verify.checkers.answer
     verify.checkers verify.history monitors soak.ended soak.folder soak.leader soak.replay target.talk
     history.point output.reports soak.asked soak.follower soak.status soak.go reason soak.journal
-    soak.watching
+    soak.watching jobs jobs.leader jobs.load
 cli.main ← errors escape config cli.options cli.flags cli version
 entry ← cli.main
 __main__ ← entry

@@ -23,6 +23,7 @@ GROUPS = {
         "watch": "watch a soak, or a process or server under others' load",
         "compare": "measure servers in turns, and compare every metric",
         "gate": "judge a server against a baseline, for CI",
+        "jobs": "test queues of durable jobs: throughput, losses, duplicates",
     },
     "break": {
         "chaos": "put a client on trial under faults, or a server's files",
@@ -221,9 +222,9 @@ def dispatch(verb: str, arguments: list[str], imported: Callable[[], None]) -> i
         module = import_module(f"loadgen.cli.verbs.{verb}")
     finally:
         imported()
-    # The options of some verbs depend on one of them.
-    syntax = module.syntax_of(arguments) if hasattr(module, "syntax_of") else module.SYNTAX
     try:
+        # The options of some verbs depend on their first word, or on one of them.
+        syntax = module.syntax_of(arguments) if hasattr(module, "syntax_of") else module.SYNTAX
         return settled(int(module.run(parse(syntax, arguments))))
     except HelpWanted:
         return say(help_text(verb, module.__doc__ or "", syntax))

@@ -6,11 +6,10 @@ and are rows here.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from loadgen.config import embedded
 from loadgen.config.document.reading import Reading, Rows, as_number, as_share, as_text, one_of, within
@@ -19,6 +18,7 @@ from loadgen.config.jobs_contradictions import DURABILITIES, contradictions
 from loadgen.config.overridden import overridden, put
 from loadgen.config.tables.table import Path as KeyPath
 from loadgen.errors import UsageError
+from loadgen.jobs import cron
 from loadgen.jobs.backoff import Growth
 from loadgen.jobs.job import Terms
 from loadgen.jobs.load.metrics import vocabulary
@@ -117,27 +117,24 @@ def _act(value: object) -> Act:
 
 
 def _url(value: object) -> str:
-    text = as_text(value)
-    try:
-        parse(text)
-    except UsageError as error:
-        raise ValueError(str(error).removesuffix(".")) from None
-    return text
+    return _checked(value, parse)
 
 
 def _cron(value: object) -> str:
-    text = as_text(value)
-    if len(text.split()) not in (5, 6):
-        raise ValueError(f"must have the five fields of cron, or six with seconds first, not {shown(value)}")
-    return text
+    return _checked(value, lambda text: cron.check(text, "UTC"))
 
 
 def _zone(value: object) -> str:
+    return _checked(value, lambda text: cron.check("* * * * *", text))
+
+
+def _checked(value: object, check: Callable[[str], object]) -> str:
+    """Read text that a check, which raises UsageError, has nothing against."""
     text = as_text(value)
     try:
-        ZoneInfo(text)
-    except (ValueError, OSError, KeyError):
-        raise ValueError(f"{shown(text)} is no time zone; write one such as UTC or Europe/Berlin") from None
+        check(text)
+    except UsageError as error:
+        raise ValueError(f"{str(error)[:1].lower()}{str(error)[1:].removesuffix('.')}") from None
     return text
 
 

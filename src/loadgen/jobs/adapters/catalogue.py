@@ -60,17 +60,23 @@ def adapter_row(name: str) -> Row:
     raise UsageError(f"There is no adapter {name!r}; {hint}")
 
 
-def make_adapter(name: str, setup: Setup) -> Adapter:
-    """Return the adapter of a library.
-
-    Raises UsageError for an unknown name, for a library that is not installed, and for a setting that it does not have.
-    """
+def check_installed(name: str) -> Row:
+    """Return the row of a library. Raises UsageError for an unknown name, and for a library that is not installed."""
     row = adapter_row(name)
     if missing := row.missing:
         raise UsageError(
             f"The adapter {name} needs the library {missing}, which is not installed: "
             f"pip install 'loadgen[{row.extra}]'{row.note}"
         )
+    return row
+
+
+def make_adapter(name: str, setup: Setup) -> Adapter:
+    """Return the adapter of a library.
+
+    Raises UsageError for an unknown name, for a library that is not installed, and for a setting that it does not have.
+    """
+    row = check_installed(name)
     module, _, factory = row.factory.partition(":")
     make: Callable[[Setup], Adapter] = getattr(importlib.import_module(f"{__package__}.{module}"), factory)
     return make(setup)

@@ -59,7 +59,6 @@ _COUNTS: Mapping[str, tuple[str, Callable[[Counts], int]]] = {
 }
 
 _FACTS: Mapping[str, tuple[str, str]] = {
-    "schedules": ("schedules", "schedules that the queue listed in the end, each as it was last set"),
     "stream_length": ("stream_length", "entries that were left in the stream in the end"),
 }
 """By name, the fact of the queue's own (`ended.Cost.facts`), and the meaning."""

@@ -83,7 +83,7 @@ class Scheduling:
     updates: int = 0
     """How often each is changed."""
     operations: int = 0
-    """How often each is listed, paused or resumed, in turns."""
+    """How often each is paused or resumed, in turns. Each is listed once at any rate."""
     removes: bool = True
     """True: each is removed in the end."""
     cron: str = "*/5 * * * *"

@@ -23,9 +23,6 @@ SLOW = 1.5
 KEPT_UP = 0.05
 """The share of a test in which the last jobs ended after the last publish, below which workers waited for jobs."""
 
-CROWDED = 0.9
-"""The share of the storage's connections from which on they are nearly used up."""
-
 
 def remarks(evidence: Evidence) -> tuple[Reason, ...]:
     """Return the remarks on a test, the gravest subject first."""
@@ -147,16 +144,19 @@ def _bound(evidence: Evidence) -> str:
             f"{of}: the publishes are the limit, as workers had ended each job soon after it was published; more "
             "producers, a higher concurrency of theirs or larger batches raise it"
         )
+    if cost.storage_cpu_s is None and cost.workers_cpu_s is None:
+        return f"{of}: what limits it is not known, as CPU times were not measured"
     storage, workers = ((each or 0.0) / evidence.elapsed_s for each in (cost.storage_cpu_s, cost.workers_cpu_s))
-    cpu = f"the storage used {storage:.2f} CPUs and the workers {workers:.2f}, of {evidence.cpus}"
+    # A file has no server.
+    used = {"the storage": cost.storage_cpu_s, "the workers": cost.workers_cpu_s}
+    known = (f"{who} used {cpu_s / evidence.elapsed_s:.2f}" for who, cpu_s in used.items() if cpu_s is not None)
+    cpu = f"of {evidence.cpus} CPUs, {' and '.join(known)}"
     if storage + workers >= BUSY * evidence.cpus:
         return f"{of}: the machine's CPUs are the limit ({cpu}); run the workers on other machines, or fewer of them"
     if storage >= BUSY:
         return f"{of}: the storage is the limit, as it used up its CPU ({cpu}); larger batches ask less of it"
     if workers >= BUSY * plan.workers:
         return f"{of}: each worker is the limit, as it used up a CPU ({cpu}); more workers raise it"
-    if cost.storage_cpu_s is None and cost.workers_cpu_s is None:
-        return f"{of}: what limits it is not known, as CPU times were not measured"
     wait = "for its disk and its lock" if plan.adapter == "sqlite" else "for round trips to it"
     return (
         f"{of}: the storage is the limit, by the waits {wait}, as CPUs were free ({cpu}); larger batches, a higher "
@@ -169,22 +169,10 @@ def _slots(evidence: Evidence) -> str:
     return f"{workers:,} worker{'s' * (workers != 1)} of {at_once:,} job{'s' * (at_once != 1)} at once"
 
 
-def _crowded(evidence: Evidence) -> str:
-    facts = evidence.cost.facts
-    connections, most = facts.get("connections"), facts.get("most_connections")
-    if connections is None or not most or connections < CROWDED * most:
-        return ""
-    return (
-        f"the storage had {connections:,} connections of at most {most:,}: raise its limit (maxclients), or take fewer "
-        "workers with a higher concurrency each"
-    )
-
-
 _REMARKS: tuple[tuple[Code, Callable[[Evidence], str]], ...] = (
     (Code.JOBS_STUCK, _stuck),
     (Code.STORAGE_LOCKED, _locked),
     (Code.STORAGE_LOSES, _loses),
     (Code.SHARES_UNEVEN, _uneven),
-    (Code.STORAGE_FULL, _crowded),
     (Code.JOBS_BOUND, _bound),
 )
