@@ -42,14 +42,13 @@ _LASTING = {
 def failure(url: RedisUrl, error: Refused) -> StorageError:
     """Return what the error reply of a server means for whoever uses it."""
     words = error.words
-    code, _, rest = words.partition(" ")
-    for known in (code, *rest.split(" ", 4)[:4]):
-        # Redis 6 wraps the error of a command in a script in one of its own.
-        known = known.lstrip("-")
-        if known in _PASSING:
-            return StorageError(f"{url} {_PASSING[known]}.")
-        if known in _LASTING:
-            return StorageError(f"{url} {_LASTING[known]}.", is_passing=False)
+    # Redis 6 has the error of a command of a script inside one of its own: "ERR Error running script …: -OOM …".
+    codes = [words.partition(" ")[0], *(word[1:] for word in words.split(" ") if word.startswith("-"))]
+    for code in codes:
+        if code in _PASSING:
+            return StorageError(f"{url} {_PASSING[code]}.")
+        if code in _LASTING:
+            return StorageError(f"{url} {_LASTING[code]}.", is_passing=False)
     if "max number of clients" in words:
         return StorageError(f"{url} has as many connections as it takes: raise its maxclients.")
     if "unknown command" in words.lower() or "unknown redis command" in words.lower():

@@ -15,8 +15,8 @@ lists; functions over a job's hash, which do not; and the operation. `KEYS[1]` i
     workers           sorted set of workers, by the time when they were last heard of
     schedules         hash of schedules by name
 
-Times are the server's, so that the clocks of workers need not agree. The first command of a script that writes is one
-that Redis refuses without memory only where the script adds something: a full Redis can still be worked off.
+Times are the server's, so that the clocks of workers need not agree. Redis at its maxmemory refuses a script whose
+first change is one that may take memory. Such are only those that add to the queue: a full queue can be worked off.
 """
 
 from __future__ import annotations
@@ -85,14 +85,17 @@ local function hand_over(id, owner, worker)
   redis.call('LPUSH', taken(worker), id)
 end
 local function touch(worker, token, id)
+  redis.call('HDEL', P .. 'job:' .. id, 'r')
   redis.call('HSET', P .. 'job:' .. id, 'r', now)
   return true
 end
 local function read(worker, most)
   local found = {}
   for i = 1, most do
-    local id = redis.call('LMOVE', Q, taken(worker), 'RIGHT', 'LEFT')
+    -- A full server refuses LMOVE, but no step whose first command takes something away.
+    local id = redis.call('RPOP', Q)
     if not id then break end
+    redis.call('LPUSH', taken(worker), id)
     found[i] = {'', id}
   end
   return found
@@ -105,7 +108,7 @@ local function expired(worker, lease, cursor)
       local h = redis.call('HMGET', P .. 'job:' .. ids[i], 's', 'c', 'r')
       if h[1] == 'pending' and not h[3] then
         -- A move that waited has brought the job, and nobody has begun its lease: it begins now.
-        redis.call('HSET', P .. 'job:' .. ids[i], 'r', now)
+        touch(owner, '', ids[i])
       elseif math.max(h[2] or 0, h[3] or 0) <= now - lease then
         found[#found + 1] = {'', ids[i], owner}
         if #found == 1000 then return '0-1', found end

@@ -30,6 +30,8 @@ R = TypeVar("R")
 
 _LONGEST_WAIT_S = 10.0
 """A worker that waits longer waits anew, and is heard of by that: well before it would be forgotten."""
+_FULL_S = 0.1
+"""The time between two claims of a server that is full."""
 _PROMOTION_EVERY_S = 0.01
 """Jobs that are due within this time are moved together."""
 
@@ -154,6 +156,10 @@ class RedisStorage:
         if isinstance(reply, Refused):
             # The queue was removed, or the server has lost it: the next claim makes it anew.
             if "NOGROUP" in reply.words or "UNBLOCKED" in reply.words:
+                return []
+            # A move to a worker's list is refused by a full server, whose queue the next claim works off.
+            if reply.words.startswith("OOM"):
+                await asyncio.sleep(min(wait_s, _FULL_S))
                 return []
             raise failure(self._url, reply)
         return self._operations.delivered(reply)

@@ -343,15 +343,17 @@ class _Lists(_Queue):
         self._call("LPUSH", self._taken(worker), id)
 
     def _touch(self, worker: bytes, token: bytes, id: bytes) -> bool:
+        self._call("HDEL", self._job(id), "r")
         self._call("HSET", self._job(id), "r", self._now)
         return True
 
     def _read(self, worker: bytes, most: int) -> Sequence[Found]:
         found = []
         for _ in range(most):
-            id = self._call("LMOVE", self._queue, self._taken(worker), "RIGHT", "LEFT")
+            id = self._call("RPOP", self._queue)
             if id is None:
                 break
+            self._call("LPUSH", self._taken(worker), id)
             found.append((b"", id))
         return found
 
@@ -363,7 +365,7 @@ class _Lists(_Queue):
             for id in reversed(self._call("LRANGE", self._taken(owner), 0, -1)):
                 state, claimed, renewed = self._call("HMGET", self._job(id), "s", "c", "r")
                 if state == b"pending" and renewed is None:
-                    self._call("HSET", self._job(id), "r", self._now)
+                    self._touch(owner, b"", id)
                 elif max(int(claimed or 0), int(renewed or 0)) <= self._now - lease_ms:
                     found.append((b"", id, owner))
                     if len(found) == 1000:
