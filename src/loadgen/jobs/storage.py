@@ -49,7 +49,10 @@ class Storage(Protocol):
         """Begin the leases of claimed jobs anew. False for a job that is not the worker's any more."""
 
     async def settle(self, worker: str, settlements: Sequence[Settlement]) -> list[bool]:
-        """Take how jobs ended. False, and no effect, for a job whose fence is an old one."""
+        """Take how jobs ended. False, and no effect, for a job whose fence is an old one.
+
+        True, and no effect, for a settlement that was taken before, as long as the storage keeps the job.
+        """
 
     async def sweep(self, worker: str, most: int) -> Swept:
         """Find expired leases: claim at most `most` of these jobs, and make dead letters of those claimed too often.

@@ -83,6 +83,8 @@ class SharedDisk:
     def cut(self, paths: Collection[Path], draw: random.Random | None = None) -> Lost:
         """Cut files back, after all processes have been killed (SIGKILL) and have ended; a file may be missing.
 
+        Nobody else may have a database open: SQLite recovers it when the first process opens it.
+
         With `draw`, each write that was not synced is lost or kept by chance, as a disk may have written any of them.
         Without, all are lost. Raises FaultError when no process was seen to write, and when the notes are not whole.
         """
