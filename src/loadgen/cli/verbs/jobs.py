@@ -222,7 +222,8 @@ def _app(given: Given) -> ExitCode:
     if given.storage is not None:
         parse(given.storage)
     stop = Stop()
-    plan = JobsPlan(given.app, "a test in Python")
+    # The program has workers of its own.
+    plan = JobsPlan(given.app, "a test in Python", workers=0)
     with output.opened(verification.wanted(given)) as outputs, interrupts.caught(stop):
         return AppTest(given.app, plan, outputs.emit, stop, given.storage or "").ended().exit_code
 

@@ -194,6 +194,8 @@ class _Led:
             memory=tuple(self._meter.memory),
             cpus=len(os.sched_getaffinity(0)),
         )
+        if not cut_short and not why and not account.counts.attempted and not operations:
+            why = (Reason(Code.NOTHING_JUDGED, "no job was published", Severity.UNKNOWN),)
         judged = not cut_short and not why
         return JobsEnded(
             plan=plan,

@@ -176,8 +176,7 @@ def _shares(evidence: Evidence) -> Check | None:
     there the answer has no consequence.
     """
     completed = [*evidence.completed()]
-    fair = sum(completed) / len(completed)
-    if len(completed) < 2 or fair < FAIR_JOBS or evidence.on_workers:
+    if len(completed) < 2 or evidence.on_workers or (fair := sum(completed) / len(completed)) < FAIR_JOBS:
         return None
     least, most = min(completed) / fair, max(completed) / fair
     statistic, p = chi_square.even(completed)
