@@ -213,6 +213,70 @@ def test_a_script_is_the_function_that_was_given_in_its_place() -> None:
     passes(scenario)
 
 
+def test_a_script_is_one_step_for_those_who_wait() -> None:
+    def adds(call: Callable[..., Any], keys: list[bytes], arguments: list[bytes]) -> Any:
+        call("XADD", keys[0], "*", "k", "v")
+        return call("XPENDING", keys[0], "group")[0]
+
+    async def scenario(world: World) -> None:
+        world.redis().script("adds", adds)
+
+        async def reads(name: str) -> Any:
+            async with client(protocol=2) as redis:
+                return await redis.xreadgroup("group", name, {"x": ">"}, block=1000)
+
+        async with client() as redis:
+            await redis.xgroup_create("x", "group", "0", mkstream=True)
+            # Two wait, and a read that finds nothing wakes neither.
+            tasks = [world.host(name).run(reads(name)) for name in ("one", "two")]
+            await asyncio.sleep(0.1)
+            assert await redis.eval("adds", 1, "x") == 0
+            first, second = await asyncio.gather(*tasks)
+            assert [fields for _, fields in first[0][1]] == [{b"k": b"v"}]
+            assert second == []
+            assert (await redis.xpending("x", "group"))["pending"] == 1
+
+    passes(scenario)
+
+
+def test_a_script_is_one_record_of_the_file() -> None:
+    def writes(call: Callable[..., Any], keys: list[bytes], arguments: list[bytes]) -> Any:
+        for key in keys:
+            call("SET", key, "1")
+            call("GET", key)
+        return len(keys)
+
+    async def scenario(world: World) -> None:
+        server = world.redis(fsync="always")
+        server.script("writes", writes)
+        async with client() as redis:
+            assert await redis.eval("writes", 2, "a", "b") == 2
+            assert await redis.eval("writes", 0) == 0
+        file = AppendOnlyFile(server.disk.open(APPEND_ONLY_FILE), "always", lambda wait_ns, call: None)
+        [(_, commands)] = file.records()
+        assert commands == [(b"MULTI",), (b"SET", b"a", b"1"), (b"SET", b"b", b"1"), (b"EXEC",)]
+
+    passes(scenario)
+
+
+def test_a_script_that_has_written_is_not_stopped_by_maxmemory() -> None:
+    def moves(call: Callable[..., Any], keys: list[bytes], arguments: list[bytes]) -> Any:
+        call("DEL", keys[0])
+        return call("SET", keys[1], "1")
+
+    async def scenario(world: World) -> None:
+        world.redis(maxmemory_bytes=1000).script("moves", moves)
+        async with client() as redis:
+            await redis.set("a", bytes(600))
+            await redis.set("b", bytes(600))
+            with pytest.raises(OutOfMemoryError):
+                await redis.set("c", "1")
+            assert await redis.eval("moves", 2, "none", "c") == b"OK"
+            assert await redis.get("c") == b"1"
+
+    passes(scenario)
+
+
 def test_a_lock_of_redis_py_works_with_its_scripts() -> None:
     async def scenario(world: World) -> None:
         world.redis()
