@@ -78,8 +78,8 @@ class AppTest:
             book.take(tail.news())
         account = book.account(time.monotonic_ns())
         if not interrupted and not reasons and not account.counts.attempted:
-            words = f"{self.app} published no job: its queues are those of loadgen.jobs.Queue?"
-            reasons = (Reason(Code.NOTHING_JUDGED, words, Severity.UNKNOWN),)
+            nothing = f"{self.app} published no job by loadgen.jobs.Queue"
+            reasons = (Reason(Code.NOTHING_JUDGED, nothing, Severity.UNKNOWN),)
         evidence = Evidence(plan=self.plan, account=account)
         judged = not interrupted and not reasons
         end = JobsEnded(
