@@ -20,7 +20,7 @@ STUBTEST := --ignore-disjoint-bases --allowlist tests/stubtest-allowlist.txt --i
 ARGS     ?=
 FUZZ_SECONDS ?= 60
 
-.PHONY: help run build test laws seeds campaign lint type bench bench-client bench-histories bench-proxy mutants simulate soak-rates soaks gates stills trials fuzz asan cover clean
+.PHONY: help run build test laws seeds campaign lint type bench bench-client bench-histories bench-proxy mutants simulate soak-rates soaks jobs gates stills trials fuzz asan cover clean
 .DEFAULT_GOAL := help
 
 help:  ## list these targets
@@ -81,6 +81,10 @@ soak-rates: $(BUILT)  ## how often the verdict of a soak errs, in simulated seri
 soaks: $(BUILT)  ## whether soaks of healthy servers pass, with real servers: 45 minutes; ARGS=--real: long ones and leaks
 	@scripts/prepare servers
 	$(BIN)/python benchmark/soaks.py $(ARGS)
+
+jobs: $(BUILT) $(TOOLS)  ## the full set of tests of job queues, with the queues of other libraries: an hour, nightly in CI
+	@scripts/prepare servers
+	$(BIN)/python benchmark/jobs.py $(ARGS)
 
 gates: $(BUILT)  ## how often a gate is right on this host, with real servers: an hour or more
 	$(BIN)/python benchmark/gates.py $(ARGS)

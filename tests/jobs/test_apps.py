@@ -1,11 +1,13 @@
 """Users' own tests in Python: what is run, what is refused, and what their ledger says."""
 
+import re
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from places import ROOT
 
 from loadgen.errors import ExitCode, UsageError
 from loadgen.events import Event
@@ -105,3 +107,12 @@ def test_a_queue_runs_without_loadgen_beside_it(tmp_path: Path):
     assert ran.stdout.split() == [str(n) for n in range(10)], ran.stderr
     with sqlite3.connect(tmp_path / "own.db") as database:
         assert database.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+
+
+def test_the_documented_program_runs(tmp_path: Path):
+    text = (ROOT / "docs" / "JOBS.md").read_text(encoding="utf-8")
+    program = re.search(r"<!-- file: (\S+) -->\n```python\n(.*?)```", text, re.DOTALL)
+    assert program is not None
+    (tmp_path / program[1]).write_text(program[2])
+    ran = subprocess.run([sys.executable, program[1]], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert ran.stdout.splitlines() == ["to someone, attempt 1, fence 1", "{'sent': True}"], ran.stderr
