@@ -5,7 +5,10 @@ from __future__ import annotations
 import ast
 import asyncio
 import json
+import os
 import runpy
+import subprocess
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,11 +16,13 @@ from typing import Any
 import pytest
 from in_process import invoked
 from job_evidence import S, account
+from places import SRC
 
 from loadgen.cli import job_tests
 from loadgen.cli.options import parse
 from loadgen.cli.verbs import jobs
 from loadgen.config import jobs_presets
+from loadgen.jobs import log
 from loadgen.jobs.adapters import catalogue
 from loadgen.jobs.job import NewJob
 from loadgen.jobs.load.ended import Axis, JobsEnded
@@ -71,7 +76,8 @@ def plans(*words: str) -> list[JobsPlan]:
 # ── What is put on ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def test_a_preset_is_put_on_with_what_the_flags_say() -> None:
+def test_a_preset_is_put_on_with_what_the_flags_say(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
     done = invoked("jobs", "run", "throughput", "--jobs", "2k", "--workers", "3", "--concurrency", "4", "--work", "5ms",
                    "--rate", "70", "--fail-p", "25%", "--adapter", "lists", "--storage", "redis://h:1/2", "--patience",
                    "9s", "--set", "queue.lease=2s", "--profile", "--log-level", "debug", "-q")  # fmt: skip
@@ -210,6 +216,25 @@ def test_a_library_that_is_not_installed_is_refused_before_the_first_test(monkey
         assert done.status == 2
         assert "pip install 'loadgen[jobs]'" in done.stderr
     assert not put_on
+
+
+def test_log_lines_of_all_processes_go_to_one_new_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path(jobs.LOG).write_text("of an earlier test")
+    logs: list[str | None] = []
+
+    def noted(*words: Any, **named: Any) -> StandIn:
+        script = "from loadgen.jobs import log; log.configure('info'); log.LOG.info('x'); log.LOG.debug('y')"
+        subprocess.run([sys.executable, "-c", script], check=True, env={**os.environ, "PYTHONPATH": str(SRC)})
+        logs.append(os.environ.get(log.FILE))
+        return StandIn(*words, **named)
+
+    monkeypatch.setattr(job_tests, "JobsTest", noted)
+    assert invoked("jobs", "run", "mixed", "chains", "--log-level", "info", "-q").status == 0
+    lines = [json.loads(line) for line in Path(jobs.LOG).read_text().splitlines()]
+    assert [(line["level"], line["message"]) for line in lines] == [("INFO", "x")] * 2
+    assert logs == [str(tmp_path / jobs.LOG)] * 2
+    assert log.FILE not in os.environ
 
 
 # ── list, inspect, new ────────────────────────────────────────────────────────────────────────────────────────────────

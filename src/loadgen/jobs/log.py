@@ -1,4 +1,4 @@
-"""Log lines of queues, in JSON on standard error: one object a line, with level and message."""
+"""Log lines of queues, in JSON: one object a line, with level and message, on standard error or in a file."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from datetime import UTC, datetime
 
 from loadgen.errors import UsageError
 from loadgen.jobs.worker import LOG
+
+FILE = "LOADGEN_JOBS_LOG"
+"""The variable of the environment that names a file for the log lines, to which any number of processes append."""
 
 LEVELS = ("debug", "info", "warning", "error")
 
@@ -37,7 +40,8 @@ def configure(level: str) -> None:
         return
     if level.lower() not in LEVELS:
         raise UsageError(f"there is no log level {level}; those are {', '.join(LEVELS)}.")
-    lines = logging.StreamHandler()
+    file = os.environ.get(FILE)
+    lines = logging.FileHandler(file, encoding="utf-8") if file else logging.StreamHandler()
     lines.setFormatter(_Line())
     LOG.addHandler(lines)
     LOG.setLevel(level.upper())

@@ -9,8 +9,10 @@ docs/JOBS.md has the presets, the files and the checks.
 
 from __future__ import annotations
 
+import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -24,7 +26,7 @@ from loadgen.errors import ExitCode, OutputError, UsageError
 from loadgen.escape import printable
 from loadgen.jobs.leader.app import AppTest
 from loadgen.jobs.load.plan import OURS, JobsPlan
-from loadgen.jobs.log import LEVELS
+from loadgen.jobs.log import FILE, LEVELS
 from loadgen.jobs.url import parse
 from loadgen.runner.stop import Stop
 
@@ -35,6 +37,10 @@ DEFAULT_STORAGE = "sqlite://./jobs.db"
 """Where a queue of a program is that names no storage."""
 
 TEMPLATE = Path(__file__).parents[2] / "jobs" / "template.py.txt"
+
+
+LOG = "loadgen-jobs.log"
+"""The file of the log lines, in the working folder."""
 
 
 def _numbers(word: str) -> list[int]:
@@ -73,7 +79,7 @@ _BESIDE = OptionGroup(
     (
         Option(("--profile",), "profile a worker by TOOL: py-spy or perf; without a name, the first that is there",
                choice(("auto", "py-spy", "perf")), "TOOL", sets="auto", bare=True),
-        Option(("--log-level",), "JSON log lines of workers and producers on standard error, of this level and above",
+        Option(("--log-level",), f"write JSON log lines of workers and producers to {LOG}, of this level and above",
                choice(LEVELS)),
     ),
 )  # fmt: skip
@@ -207,8 +213,26 @@ def _compare(given: Given) -> ExitCode:
 
 def _put_on(given: Given, asked: job_tests.Asked) -> ExitCode:
     stop = Stop()
-    with output.opened(verification.wanted(given)) as outputs, interrupts.caught(stop):
+    with _logged(given.log_level), output.opened(verification.wanted(given)) as outputs, interrupts.caught(stop):
         return job_tests.carried_out(asked, outputs, stop).exit_code
+
+
+@contextmanager
+def _logged(level: str | None) -> Iterator[None]:
+    """Have the processes that are started meanwhile write their log lines to a new LOG, where a level is given."""
+    if level is None:
+        yield
+        return
+    path = Path(LOG).absolute()
+    try:
+        path.write_bytes(b"")
+    except OSError as error:
+        raise OutputError(f"{LOG} could not be written: {error.strerror or error}") from error
+    os.environ[FILE] = str(path)
+    try:
+        yield
+    finally:
+        del os.environ[FILE]
 
 
 def _app(given: Given) -> ExitCode:
