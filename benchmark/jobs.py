@@ -22,27 +22,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from loadgen.config.jobs_presets import UPSTREAM
+from loadgen.jobs.load.plan import OURS
+
 LOADGEN = [sys.executable, "-m", "loadgen", "jobs"]
 LONGEST_S = 1_500.0
 
 Result = dict[str, Any]
 """The record of one test."""
-
-TWELVE = (
-    "throughput",
-    "multi-worker",
-    "retry-storm",
-    "idempotency",
-    "long-running",
-    "bursts",
-    "chains",
-    "schedules",
-    "triggering",
-    "schedule-idempotency",
-    "schedule-updates",
-    "mixed",
-)
-OURS = ("sqlite", "streams", "lists")
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,7 +170,7 @@ ROWS = (
     Row(
         "1.1",
         "upstream's twelve tests",
-        [command("run", name, *on(adapter)) for adapter in ("sqlite", "streams") for name in TWELVE],
+        [command("run", name, *on(adapter)) for adapter in ("sqlite", "streams") for name in UPSTREAM],
     ),
     Row(
         "1.2",

@@ -289,6 +289,7 @@ jobs.load ← units percentiles severity reason events engine._histogram stats f
     faults.report faults.timeline judge.check judge.expression judge.named jobs
 jobs.adapters ← errors jobs jobs.load
 jobs.leader ← units errors escape severity reason version usage server_plan plan events faults.bench faults.disk
+    faults.operator
     faults.fault faults.report faults.timeline host runner target.talk target jobs jobs.queue jobs.adapters jobs.load
 
 # Verification: cases, and campaigns of them.

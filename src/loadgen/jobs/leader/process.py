@@ -130,7 +130,6 @@ class Process:
 
     def close(self) -> None:
         """End the process if it lives, and give back what it holds."""
-        self.resume()
         self.kill()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:

@@ -1,0 +1,67 @@
+"""What a queue takes while it is tested: memory of its workers, and size of its storage, read once a second."""
+
+from __future__ import annotations
+
+from loadgen.jobs.job import Inspection
+from loadgen.jobs.leader.place import Place
+from loadgen.jobs.leader.process import Process
+from loadgen.jobs.load.account import Book
+from loadgen.jobs.load.ended import Cost
+from loadgen.units import NS_PER_S
+from loadgen.usage import Usage
+
+_ENOUGH_PENDING = 100
+"""With fewer jobs, what a storage takes for itself is not small beside them."""
+
+
+class Meter:
+    """What a queue takes, read once a second."""
+
+    def __init__(self, where: Place) -> None:
+        self._where = where
+        self._before: int | None = None
+        self._most: int | None = None
+        self._pending: float | None = None
+        self._rss_bytes = 0
+        self.memory: list[tuple[float, float]] = []
+        """Seconds, and the bytes of all workers that ran all the time."""
+        self._first: dict[int, int] = {}
+
+    def begin(self) -> None:
+        self._before = self._where.used_bytes()
+
+    def read(self, t_ns: int, workers: dict[int, Process], book: Book) -> None:
+        """Take a reading."""
+        used = self._where.used_bytes()
+        if used is not None:
+            self._most = max(used, self._most or 0)
+            if self._before is not None and book.waiting >= _ENOUGH_PENDING:
+                each = (used - self._before) / book.waiting
+                # With more jobs, what does not belong to jobs is a smaller part.
+                self._pending = each if self._pending is None else min(self._pending, each)
+        total = 0
+        for number, process in workers.items():
+            usage = process.usage()
+            if usage is not None:
+                self._rss_bytes = max(self._rss_bytes, usage.rss_bytes)
+                self._first.setdefault(number, process.pid)
+                total += usage.rss_bytes * (self._first[number] == process.pid)
+        self.memory.append((t_ns / NS_PER_S, float(total)))
+
+    def cost(
+        self, server: Usage | None, workers: dict[int, Usage], gone_cpu_ns: int, inspection: Inspection | None
+    ) -> Cost:
+        """Return what the queue cost."""
+        after = self._where.used_bytes()
+        cpu_ns = sum(usage.cpu_ns for usage in workers.values()) + gone_cpu_ns
+        rss = max([self._rss_bytes, *(usage.rss_bytes for usage in workers.values())])
+        return Cost(
+            storage_cpu_s=server.cpu_ns / NS_PER_S if server is not None else None,
+            workers_cpu_s=cpu_ns / NS_PER_S if workers else None,
+            workers_rss_bytes=rss or None,
+            pending_bytes_per_job=self._pending,
+            bytes_before=self._before,
+            bytes_most=max(self._most, after) if self._most is not None and after is not None else self._most or after,
+            bytes_after=after,
+            facts=inspection.facts if inspection is not None else {},
+        )
