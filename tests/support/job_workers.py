@@ -7,6 +7,7 @@ with JobWorkers(adapter, folder) as workers:
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -97,7 +98,8 @@ class JobWorkers:
         """Kill a worker's process group by SIGKILL, and return the worker's processes as they were."""
         process = self.running.pop(number)
         members = descendants(process.pid)
-        os.killpg(process.pid, signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # It has ended by itself.
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         return members
 

@@ -101,9 +101,9 @@ class Taskiq:
     def stats(self) -> Mapping[str, int]:
         stream = self._setup.queue
         if not self._redis.exists(stream):
-            return {"entries": 0, "pending": 0, "running": 0}
+            return {"entries": 0, "pending": 0, "fetched": 0}
         groups: Any = self._redis.xinfo_groups(stream)
-        # Jobs before the group's begin are in no group's count: they are `entries`, and neither pending nor running.
+        # Jobs before the group's begin are in no group's count: they are `entries`, and neither pending nor fetched.
         group = next((one for one in groups if one["name"].decode() == self._group), None)
         undelivered = (group.get("lag") or 0) if group else 0
         fetched = int(group["pending"]) if group else 0
