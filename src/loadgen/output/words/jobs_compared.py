@@ -131,12 +131,22 @@ def _workers(compared: JobsCompared) -> list[int]:
 
 
 def headings(compared: JobsCompared) -> list[str]:
-    return [column.heading for column in _COLUMNS[compared.axis]]
+    return [column.heading for column in _columns(compared)]
 
 
 def short_headings(compared: JobsCompared) -> list[str]:
     """Return the headings where lines are short."""
-    return [column.short or column.heading for column in _COLUMNS[compared.axis]]
+    return [column.short or column.heading for column in _columns(compared)]
+
+
+def _columns(compared: JobsCompared) -> list[Column]:
+    """Return the columns, without those that have a number of no test."""
+    every = _COLUMNS[compared.axis]
+    return [
+        column
+        for column in every
+        if column is every[0] or any(column.cell(compared, each) != figures.NOTHING for each in compared.ended)
+    ]
 
 
 def rows(compared: JobsCompared) -> list[list[str]]:
@@ -145,7 +155,7 @@ def rows(compared: JobsCompared) -> list[list[str]]:
 
 
 def _cells(compared: JobsCompared, each: JobsEnded) -> list[str]:
-    columns = _COLUMNS[compared.axis]
+    columns = _columns(compared)
     if each.severity is not Severity.COULD_NOT_RUN:
         return [column.cell(compared, each) for column in columns]
     known = (0, len(columns) - 1) if columns[-1] is _ANSWER else (0,)

@@ -127,7 +127,7 @@ def document(event: JobsCompared) -> dict[str, Any]:
         },
         "summary": {
             "tests": len(answers),
-            **{answer.replace("-", "_"): answers.count(answer) for answer in (*_ANSWERS, "cannot-tell")},
+            "verdicts": {answer: answers.count(answer) for answer in (*_ANSWERS, "cannot-tell")},
             **_comparison(event),
         },
         "results": [ended(each) for each in event.ended],
