@@ -97,6 +97,7 @@ class Code(StrEnum):
     SHARES_UNEVEN = "shares-uneven", "workers completed different numbers of jobs, and why"
     STORAGE_LOCKED = "storage-locked", "the storage of a queue was locked for too long"
     STORAGE_LOSES = "storage-loses", "a queue is kept so that a fault takes back what it acknowledged"
+    STORAGE_FULL = "storage-full", "the server of a queue has as many connections as it takes, or nearly"
 
     UNNAMED = "unnamed", "the result is of an older loadgen, which wrote no codes"
 

@@ -129,3 +129,13 @@ def test_an_uneven_share_has_a_cause() -> None:
     late = uneven(*USUAL, Share("3", 100, 100, S, 100))
     assert "its executions are as quick as the others'" in late
     assert uneven(*USUAL, Share("3", 390, 390, S, 100)) == ""
+
+
+def test_a_server_with_nearly_all_of_its_connections_is_told() -> None:
+    def words(connections: int) -> str:
+        cost = Cost(facts={"most_connections": connections, "connection_limit": 1000})
+        return said(evidence(cost=cost)).get(Code.STORAGE_FULL, "")
+
+    assert words(899) == ""
+    assert words(900).startswith("the storage had 900 connections of at most 1,000")
+    assert said(evidence(cost=Cost())).get(Code.STORAGE_FULL) is None

@@ -6,7 +6,8 @@ from loadgen.jobs.job import Inspection
 from loadgen.jobs.leader.place import Place
 from loadgen.jobs.leader.process import Process
 from loadgen.jobs.load.account import Book
-from loadgen.jobs.load.ended import Cost
+from loadgen.jobs.load.ended import CONNECTION_LIMIT, CONNECTIONS, Cost
+from loadgen.target.talk.clients import Connected
 from loadgen.units import NS_PER_S
 from loadgen.usage import Usage
 
@@ -22,6 +23,8 @@ class Meter:
         self._before: int | None = None
         self._most: int | None = None
         self._pending: float | None = None
+        self._connected: Connected | None = None
+        """The most connections that were seen."""
         self._rss_bytes = 0
         self.memory: list[tuple[float, float]] = []
         """Seconds, and the bytes of all workers that ran all the time."""
@@ -39,6 +42,9 @@ class Meter:
                 each = (used - self._before) / book.waiting
                 # With more jobs, what does not belong to jobs is a smaller part.
                 self._pending = each if self._pending is None else min(self._pending, each)
+        now = self._where.connected()
+        if now is not None and (self._connected is None or now.connections > self._connected.connections):
+            self._connected = now
         total = 0
         for number, process in workers.items():
             usage = process.usage()
@@ -63,5 +69,12 @@ class Meter:
             bytes_before=self._before,
             bytes_most=max(self._most, after) if self._most is not None and after is not None else self._most or after,
             bytes_after=after,
-            facts=inspection.facts if inspection is not None else {},
+            facts={**(inspection.facts if inspection is not None else {}), **self._connections()},
         )
+
+    def _connections(self) -> dict[str, int]:
+        seen = self._connected
+        if seen is None:
+            return {}
+        limit = {} if seen.limit is None else {CONNECTION_LIMIT: seen.limit}
+        return {CONNECTIONS: seen.connections, **limit}

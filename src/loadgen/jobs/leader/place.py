@@ -20,6 +20,7 @@ from loadgen.jobs.url import RedisUrl, SqliteUrl, StorageUrl, parse
 from loadgen.plan import Endpoint, Target
 from loadgen.server_plan import ServerPlan, loopback
 from loadgen.target.talk import memory
+from loadgen.target.talk.clients import Connected, connected
 from loadgen.target.talk.identity import identify
 from loadgen.usage import Usage
 
@@ -48,6 +49,8 @@ class Place:
     """What it takes now: memory of Redis, or the size of the file and its log."""
     usage: Callable[[], Usage | None]
     """What its server has used; None where there is none of ours."""
+    connected: Callable[[], Connected | None]
+    """The connections of its server now; None where there is no server, or where it does not say."""
     bench: BenchUp | None = None
     """The server with its faults; None for a file."""
     disk: SharedDisk | None = None
@@ -89,7 +92,16 @@ def _file(plan: JobsPlan, url: SqliteUrl, disk: SharedDisk | None) -> Place:
     durability = (plan.queue.durability or "full").upper()
     name = f"SQLite {sqlite3.sqlite_version}, WAL, synchronous {durability}"
     files = tuple(files_of_sqlite(path))
-    return Place(str(SqliteUrl(str(path))), name, not plan.storage, used_bytes, lambda: None, disk=disk, files=files)
+    return Place(
+        str(SqliteUrl(str(path))),
+        name,
+        not plan.storage,
+        used_bytes,
+        lambda: None,
+        lambda: None,
+        disk=disk,
+        files=files,
+    )
 
 
 def _bench(plan: JobsPlan, url: RedisUrl | None, faults: tuple[Fault, ...]) -> Bench:
@@ -119,6 +131,7 @@ def _server(plan: JobsPlan, url: RedisUrl | None, up: BenchUp) -> Place:
         url is None,
         lambda: memory.used_bytes(target),
         server.usage if server is not None else lambda: None,
+        lambda: connected(target),
         up,
     )
 

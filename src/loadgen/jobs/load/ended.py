@@ -82,6 +82,11 @@ class WorkerNoted(Event):
     wall_s: float = field(default_factory=time.time)
 
 
+CONNECTIONS = "most_connections"
+CONNECTION_LIMIT = "connection_limit"
+"""Among the facts of a cost: the most connections that the server of a queue had, and how many it takes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cost:
     """What a queue cost. None: that is not known."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from statistics import median
 
 from loadgen.jobs.load.checks import BUSY, UNFAIR, takes_back
+from loadgen.jobs.load.ended import CONNECTION_LIMIT, CONNECTIONS
 from loadgen.jobs.load.evidence import Evidence
 from loadgen.jobs.load.plan import FAIR_JOBS
 from loadgen.reason import Code, Reason
@@ -19,6 +20,9 @@ NEAR = 0.8
 
 SLOW = 1.5
 """How many times as long as the others' a worker's executions take when the worker is called slow."""
+
+CROWDED = 0.9
+"""The share of the storage's connections from which on they are nearly used up."""
 
 KEPT_UP = 0.05
 """The share of a test in which the last jobs ended after the last publish, below which workers waited for jobs."""
@@ -169,10 +173,22 @@ def _slots(evidence: Evidence) -> str:
     return f"{workers:,} worker{'s' * (workers != 1)} of {at_once:,} job{'s' * (at_once != 1)} at once"
 
 
+def _crowded(evidence: Evidence) -> str:
+    facts = evidence.cost.facts
+    used, limit = facts.get(CONNECTIONS, 0), facts.get(CONNECTION_LIMIT, 0)
+    if not limit or used < CROWDED * limit:
+        return ""
+    return (
+        f"the storage had {used:,} connections of at most {limit:,}: further workers are refused; raise its limit "
+        "(maxclients), or have more jobs executed at once by fewer workers"
+    )
+
+
 _REMARKS: tuple[tuple[Code, Callable[[Evidence], str]], ...] = (
     (Code.JOBS_STUCK, _stuck),
     (Code.STORAGE_LOCKED, _locked),
     (Code.STORAGE_LOSES, _loses),
+    (Code.STORAGE_FULL, _crowded),
     (Code.SHARES_UNEVEN, _uneven),
     (Code.JOBS_BOUND, _bound),
 )
