@@ -32,6 +32,7 @@ class Meter:
 
     def begin(self) -> None:
         self._before = self._where.used_bytes()
+        self._count_connections()
 
     def read(self, t_ns: int, workers: dict[int, Process], book: Book) -> None:
         """Take a reading."""
@@ -42,9 +43,7 @@ class Meter:
                 each = (used - self._before) / book.waiting
                 # With more jobs, what does not belong to jobs is a smaller part.
                 self._pending = each if self._pending is None else min(self._pending, each)
-        now = self._where.connected()
-        if now is not None and (self._connected is None or now.connections > self._connected.connections):
-            self._connected = now
+        self._count_connections()
         total = 0
         for number, process in workers.items():
             usage = process.usage()
@@ -53,6 +52,11 @@ class Meter:
                 self._first.setdefault(number, process.pid)
                 total += usage.rss_bytes * (self._first[number] == process.pid)
         self.memory.append((t_ns / NS_PER_S, float(total)))
+
+    def _count_connections(self) -> None:
+        now = self._where.connected()
+        if now is not None and (self._connected is None or now.connections > self._connected.connections):
+            self._connected = now
 
     def cost(
         self, server: Usage | None, workers: dict[int, Usage], gone_cpu_ns: int, inspection: Inspection | None
