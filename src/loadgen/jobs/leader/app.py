@@ -16,7 +16,7 @@ from loadgen.jobs import ledger
 from loadgen.jobs.leader import place
 from loadgen.jobs.leader.process import Process
 from loadgen.jobs.load import checks
-from loadgen.jobs.load.account import Book
+from loadgen.jobs.load.book import Book
 from loadgen.jobs.load.ended import JobsBegan, JobsEnded, JobsProgress, Stage
 from loadgen.jobs.load.evidence import Evidence
 from loadgen.jobs.load.plan import JobsPlan

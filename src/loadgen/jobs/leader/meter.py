@@ -5,7 +5,7 @@ from __future__ import annotations
 from loadgen.jobs.job import Inspection
 from loadgen.jobs.leader.place import Place
 from loadgen.jobs.leader.process import Process
-from loadgen.jobs.load.account import Book
+from loadgen.jobs.load.book import Book
 from loadgen.jobs.load.ended import CONNECTION_LIMIT, CONNECTIONS, Cost
 from loadgen.target.talk.clients import Connected
 from loadgen.units import NS_PER_S

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from loadgen.jobs.load.account import Book
+from loadgen.jobs.load.book import Book
 from loadgen.jobs.load.ended import JobsProgress, Stage
 from loadgen.units import NS_PER_S
 

@@ -35,8 +35,8 @@ from loadgen.jobs.leader.progress import Rate
 from loadgen.jobs.leader.setup import ProducerSetup, QueueSetup, WorkerSetup
 from loadgen.jobs.leader.workers import Workers
 from loadgen.jobs.load import checks, remarks
-from loadgen.jobs.load.account import Book
 from loadgen.jobs.load.body import WORKER
+from loadgen.jobs.load.book import Book
 from loadgen.jobs.load.course import Course
 from loadgen.jobs.load.ended import Axis, JobsBegan, JobsEnded, Operations, WorkerNoted
 from loadgen.jobs.load.evidence import Evidence

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from loadgen.jobs.job import Inspection, State, Swept, TryAgain
 from loadgen.jobs.ledger import Entry, What
-from loadgen.jobs.load.account import Book
+from loadgen.jobs.load.book import Book
 from loadgen.units import NS_PER_MS, NS_PER_S
 from loadgen.verify.kinds.simulated.jobs_plan import SQLITE, Plan, Weather
 from loadgen.verify.kinds.simulated.jobs_watch import NEVER_NS, Called, Process, Watch

@@ -6,7 +6,8 @@ import pytest
 
 from loadgen.jobs.backoff import Backoff, Growth
 from loadgen.jobs.ledger import Entry, What
-from loadgen.jobs.load.account import Book, Counts
+from loadgen.jobs.load.account import Counts
+from loadgen.jobs.load.book import Book
 
 MS = 1_000_000
 S = 1_000_000_000
