@@ -366,7 +366,8 @@ verify.mutants ← plan protocol errors escape engine._engine server._memcache s
     client.breaker client.errors client.reply client.selection client._actions client._breaker client._connection
     client._core client._node client._pool client._request client._text verify.tape verify.case verify.shrink
     verify.step verify.world verify.world._resident verify.world._streams verify.world.disk verify.world.engine_load
-    verify.world.redis verify.world.servers verify.mutants._grounds faults.proxy.chain
+    verify.world.redis verify.world.servers verify.mutants._grounds faults.proxy.chain jobs jobs.redis
+    jobs.redis.operations jobs.sqlite jobs.sqlite.rules jobs.sqlite.transactions verify.reply
 verify.kinds ← units protocol errors escape events server._faults server_plan config faults.fault faults.kinds
     faults.layer faults.needs faults.surroundings target verify.durability verify.durability.survival verify.tape
     verify.case verify.reply verify.step verify.model verify.grammar verify.comparison verify.compatibility

@@ -20,6 +20,7 @@ class Where(StrEnum):
     ENGINE = "engine"
     DISK = "disk"
     PROXY = "proxy"
+    JOBS = "jobs"
 
 
 @dataclass(frozen=True, slots=True)

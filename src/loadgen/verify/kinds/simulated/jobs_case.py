@@ -151,6 +151,7 @@ class Run:
         until_s, empty_s = self.world.now_s + PATIENCE_S, 0.0
         quiet_s = 2 * (self.plan.lease_s + self.plan.sweep_s) + self.plan.timeout_s
         while True:
+            jobs_laws.judge_newest(self.plan, self.watch)
             counts: dict[State, int] = {}
             with suppress(StorageError):
                 counts = dict((await reader.inspect()).counts)
@@ -174,7 +175,8 @@ class Run:
             supervisor.result()
 
     async def _judge(self, reader: Storage) -> None:
-        seen = Seen(self.plan, self.watch, self.sky.spells, self.net.link, net_of(self.world).world.now_ns)
+        dead = {job.id for job in await reader.listed(State.DEAD, len(self.plan.jobs) + 1)}
+        seen = Seen(self.plan, self.watch, self.sky.spells, self.net.link, self.net.world.now_ns, dead)
         jobs_laws.judge(seen)
         await self._left_over(reader)
         await reader.close()

@@ -16,7 +16,7 @@ from loadgen.verify.scenario.settings import Settings
 from loadgen.verify.tape import Tape
 
 FILE = "jobs.db"
-MOST_CALLBACKS = 3_000_000
+MOST_CALLBACKS = 1_000_000
 """Some ten times as many as a case has: a worker that spins is found."""
 
 

@@ -40,9 +40,13 @@ EMPTY = "of a queue whose jobs have ended nothing is left"
 
 SYNC_NS = NS_PER_S
 """With appendfsync everysec, what was written earlier than this before a power cut is synced."""
+_FIRST_WRITE_NS = 5 * NS_PER_S
+"""From the start of a server to its first write, and the sync of that: workers sweep each second."""
 KNOWN_S = 60.0
 """For how long at most Redis knows a job whose result is not kept."""
 
+_NEWEST = 100
+"""More calls than there are between two looks."""
 _PARTS = 6
 """A renewal that took a sixth of a lease is late: there are three in a lease, of which two may fail."""
 
@@ -91,10 +95,16 @@ class Seen:
     spells: Sequence[Spell]
     link: Link
     now_ns: int
+    dead: set[str]
+    """The dead letters that the queue has at the end."""
     claims: dict[str, list[Held]] = field(default_factory=lambda: defaultdict(list))
     """By job, in the order of their answers."""
     doubtful: set[str] = field(default_factory=set)
     """Jobs whose worker has not heard if the storage took their end."""
+    buried: set[str] = field(default_factory=set)
+    """Jobs that are perhaps dead letters by a sweep whose answer was lost."""
+    republished: set[str] = field(default_factory=set)
+    """Jobs whose publish was repeated perhaps when the queue had forgotten them, as results are not kept."""
     touched: set[str] = field(default_factory=set)
     """Jobs of which something was done within the time of a sync before a power cut that lost it."""
 
@@ -124,9 +134,11 @@ class Seen:
         asked: set[tuple[str, int]] = set()
         for call in sorted(self.watch.calls, key=lambda call: call.answered_ns):
             if call.operation == "settle":
-                ends = {(each.claim.id, each.claim.fence) for each in call.jobs}
-                asked |= ends
-                told |= ends if call.answer is not None else set()
+                # What is asked again is refused where the queue has forgotten the job by then.
+                answer = call.answer or [False] * len(call.jobs)
+                ends = [(each.claim.id, each.claim.fence) for each in call.jobs]
+                told |= {end for end, taken in zip(ends, answer, strict=True) if taken}
+                asked |= {*ends} if call.answer is None else set()
             if call.answer is None or call.operation not in ("claim", "sweep"):
                 continue
             process = self.watch.processes[call.worker]
@@ -135,9 +147,10 @@ class Seen:
                 self.claims[claim.id].append(held)
         self.doubtful = {job for job, _ in asked - told}
         if any(call.operation == "sweep" and call.answer is None for call in self.watch.calls):
-            # A sweep has perhaps made dead letters of jobs that had begun.
-            sweepable = {job for job, held in self.claims.items() if held[-1].delivery >= self.plan.max_deliveries}
-            self.doubtful |= sweepable
+            self.buried = self.dead
+        if not self.plan.result_ttl_s and self.plan.layout != SQLITE:
+            times = Counter(job.id for call in self.watch.calls if call.operation == "publish" for job in call.jobs)
+            self.republished = {job for job, count in times.items() if count > 1}
 
     def _look_at_power_cuts(self) -> None:
         """Find the jobs of which a power cut may have lost something that was acknowledged."""
@@ -149,6 +162,10 @@ class Seen:
             if spell.weather is not Weather.POWER_CUT:
                 continue
             since_ns = spell.from_ns - SYNC_NS - stopped_ns
+            for killed in self.spells:
+                # What a killed server has written is synced with the first write of the next one.
+                if killed.weather is Weather.KILL_REDIS and 0 <= spell.from_ns - killed.until_ns < _FIRST_WRITE_NS:
+                    since_ns = min(since_ns, killed.from_ns - SYNC_NS - stopped_ns)
             for call in self.watch.calls:
                 if call.answered_ns >= since_ns and call.asked_ns <= spell.from_ns:
                     self.touched |= _ids(call)
@@ -158,10 +175,15 @@ class Seen:
     def met(self, host: str, from_ns: int, until_ns: int, *weather: Weather) -> bool:
         """Return True when a host or the server was under a fault at some time of a span; without kinds, any."""
         return any(
-            (not weather or spell.weather in weather)
+            (spell.weather in weather if weather else spell.weather is not Weather.JUMP or self.leases_jump)
             and (spell.meets(host, from_ns, until_ns) or spell.meets(REDIS, from_ns, until_ns))
             for spell in self.spells
         )
+
+    @property
+    def leases_jump(self) -> bool:
+        """True where leases are by a clock of the day: that of Redis."""
+        return self.plan.layout != SQLITE
 
     @property
     def jumped(self) -> bool:
@@ -194,6 +216,18 @@ class Seen:
             and (call.answer is None or call.took_ns > self.lease_ns // _PARTS)
             for call in self.watch.calls
         )
+
+
+def judge_newest(plan: Plan, watch: Watch, most: int = _NEWEST) -> None:
+    """Hold the newest claims against the bounds of a job's: it might go on for ever."""
+    for call in watch.calls[-most:]:
+        if call.answer is None or call.operation not in ("claim", "sweep"):
+            continue
+        for claim in call.answer.claims if isinstance(call.answer, Swept) else call.answer:
+            found = f"executions {claim.delivery}: job {claim.id} is delivered again, after {plan.max_deliveries} times"
+            always(claim.delivery <= plan.max_deliveries, DELIVERIES, found)
+            found = f"job {claim.id} has attempt {claim.attempt}"
+            always(claim.attempt <= plan.terms.max_attempts, ATTEMPTS, found)
 
 
 def unended(watch: Watch) -> set[str]:
@@ -230,6 +264,7 @@ def judge(seen: Seen) -> None:
         (UNSEEN, bool(seen.doubtful)),
     ):
         sometimes(state, count)
+    judge_newest(seen.plan, seen.watch, len(seen.watch.calls))
     _judge_account(seen)
     for job, claims in seen.claims.items():
         _judge_claims(seen, job, claims)
@@ -241,19 +276,20 @@ def judge(seen: Seen) -> None:
 def _judge_account(seen: Seen) -> None:
     begun, over = seen.jobs(What.BEGIN), seen.jobs(What.ACCEPTED, What.DEAD)
     attempted, acknowledged = seen.jobs(What.ATTEMPTED), seen.jobs(What.ACKNOWLEDGED)
-    lost = acknowledged.keys() - begun.keys() - over.keys() - seen.doubtful
+    lost = acknowledged.keys() - begun.keys() - seen.jobs(What.DEAD).keys() - seen.buried
     sometimes(CUT_OFF, lost & seen.touched)
     found = sorted(lost - seen.touched)
     always(not found, LOST, f"lost {len(found)}: {', '.join(found)}")
     unexpected = sorted(begun.keys() - attempted.keys())
     always(not unexpected, UNEXPECTED, f"unexpected {len(unexpected)}: {', '.join(unexpected)}")
-    twice = sorted(job for job, times in seen.jobs(What.ACCEPTED).items() if times > 1 and job not in seen.touched)
+    excused = seen.touched | seen.republished
+    twice = sorted(job for job, times in seen.jobs(What.ACCEPTED).items() if times > 1 and job not in excused)
     always(not twice, EFFECT, f"duplicate_effects {len(twice)}: {', '.join(twice)}")
-    stuck = sorted(begun.keys() - over.keys() - seen.doubtful - seen.touched)
+    stuck = sorted(begun.keys() - over.keys() - seen.doubtful - seen.buried - seen.touched)
     always(not stuck, STUCK, f"stuck {len(stuck)}: {', '.join(stuck)}")
     counts = seen.counts
-    always(counts.lost <= len(lost | seen.doubtful), LOST, f"lost {counts.lost} in the account, {len(lost)} seen")
-    if not seen.touched:
+    always(counts.lost <= len(lost | seen.buried), LOST, f"lost {counts.lost} in the account, {len(lost)} seen")
+    if not excused:
         always(not counts.duplicate_effects, EFFECT, f"duplicate_effects {counts.duplicate_effects}")
     keyed = any(job.key for job in seen.plan.jobs)
     always(keyed or not counts.unexpected, UNEXPECTED, f"unexpected {counts.unexpected}")
@@ -263,10 +299,7 @@ def _judge_claims(seen: Seen, job: str, claims: Sequence[Held]) -> None:
     plan = seen.plan
     executed = {(entry.worker, entry.fence): entry.t_ns for entry in seen.entries(What.BEGIN) if entry.job == job}
     failed = {entry.fence for entry in seen.entries(What.RETRIED) if entry.job == job}
-    for held in claims:
-        always(held.delivery <= plan.max_deliveries, DELIVERIES, f"job {job} is delivered {held.delivery} times")
-        always(held.attempt <= plan.terms.max_attempts, ATTEMPTS, f"job {job} has attempt {held.attempt}")
-    if job in seen.touched:
+    if job in seen.touched | seen.republished:
         return
     fences = [held.fence for held in claims]
     always(len(fences) == len({*fences}), GROWS, f"job {job} is claimed twice with fence {_most(fences)}")
@@ -280,15 +313,14 @@ def _judge_claims(seen: Seen, job: str, claims: Sequence[Held]) -> None:
         if after is None or held.fence in failed or after.attempt > held.attempt:
             continue
         until_ns = after.call.answered_ns
-        kept_ns = seen.kept_ns(held)
-        if not seen.jumped:
-            found = f"job {job} of {held.process.name} is claimed by {after.process.name}"
-            early_ns = kept_ns + seen.lease_ns - until_ns
-            always(early_ns <= NS_PER_MS, LEASE, f"{found} {early_ns} ns before the end of its lease")
+        found = f"job {job} of {held.process.name} is claimed by {after.process.name}"
         if (held.process.name, held.fence) in executed and (after.process.name, after.fence) in executed:
             again += 1
-            found = f"duplicate_executions {again}: job {job} is executed by {held.process.name}, which nothing befell"
-            always(seen.explains(held, until_ns), EXPLAINED, f"{found}, and by {after.process.name}")
+            words = f"duplicate_executions {again}: {found}, and nothing befell the first"
+            always(seen.explains(held, until_ns), EXPLAINED, words)
+        if not seen.jumped or plan.layout == SQLITE:
+            early_ns = seen.kept_ns(held) + seen.lease_ns - until_ns
+            always(early_ns <= NS_PER_MS, LEASE, f"{found} {early_ns} ns before the end of its lease")
     _judge_ends(seen, job, claims)
 
 
@@ -354,7 +386,7 @@ def _judge_reclaims(seen: Seen) -> None:
             continue
         for job in _unsettled(seen, process):
             sometimes(BOUNDED)
-            told = any(each == job and died_ns <= at_ns <= until_ns for each, at_ns in found)
+            told = any(each == job and died_ns <= at_ns <= until_ns for each, at_ns in found) or job in seen.buried
             words = f"job {job} of {process.name} is not found within {within_ns / NS_PER_S:g} s"
             always(told or job in seen.doubtful, RECLAIM, words)
 
