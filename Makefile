@@ -45,7 +45,7 @@ seeds: $(BUILT)  ## run the seed bank, tests/regression_seeds.txt: cases that fa
 
 SIMULATED ?= 20
 SIMULATED_OPS ?= 300
-campaign: $(BUILT)  ## SIMULATED (20) seeds of the engine and the client in simulated worlds, within seconds
+campaign: $(BUILT)  ## SIMULATED (20) seeds of the engine, the client and the queues in simulated worlds, within a minute
 	$(BIN)/loadgen simulate --seeds $(SIMULATED) --ops $(SIMULATED_OPS) --artifacts build/failures $(ARGS)
 
 lint: $(TOOLS)  ## ruff (rules and layout) and cython-lint; `.venv/bin/ruff format` mends the layout

@@ -18,6 +18,8 @@ from loadgen.verify.kinds.simulated.client_kinds import PROFILES
 from loadgen.verify.kinds.simulated.client_plan import Plan
 from loadgen.verify.kinds.simulated.engine_faults import drawn_faults
 from loadgen.verify.kinds.simulated.engine_operations import ENGINE_KINDS, EngineOperations
+from loadgen.verify.kinds.simulated.jobs_plan import PROFILES as QUEUES
+from loadgen.verify.kinds.simulated.jobs_plan import Weather
 from loadgen.verify.scenario.settings import MOST_FAULTS
 from loadgen.verify.tape import Tape
 
@@ -113,6 +115,20 @@ def test_cases_of_every_subject_take_the_bounds() -> None:
             words = {word for outcome in found for word in outcome.faults}
             assert words, kind.name
             assert all(own in word for word in words), words
+
+
+def test_queues_have_the_faults_of_the_words_and_a_file_has_those_of_workers() -> None:
+    options = {"clients": "1", "fault-rate": "0.5", "faults": "power_cut,crash", "tick-ms": "7"}
+    streams, _, sqlite = (Bounds.read(options, 40).jobs(profile) for profile in QUEUES)
+    assert streams.weather == (Weather.POWER_CUT, Weather.KILL_REDIS)
+    assert sqlite.weather == (Weather.KILL_WORKER,)
+    assert {(each.workers, each.mean_faults, each.tick_ns) for each in (streams, sqlite)} == {((1,), 20.0, 7_000_000)}
+    calm = Bounds.read({"fault-rate": "0"}, 40).jobs(QUEUES[0])
+    with simulated.SUITE.opened(["jobs_streams"], {"ops": "10", "fault-rate": "0"}, lambda event: None) as opened:
+        outcome = opened.kinds[0].run(Tape.seeded("jobs_streams", 1))
+    assert calm.weather == ()
+    assert outcome.verdict is Verdict.PASS
+    assert all(" is killed" in words for words in outcome.faults), "by a job, and by nothing else"
 
 
 @pytest.mark.parametrize("name", ["client_liveness", "redis_power_cuts"])
