@@ -1,4 +1,4 @@
-"""What a queue takes while it is tested: memory of its workers, and size of its storage, read once a second."""
+"""What a queue takes while it is tested: memory of its workers, size and connections of its storage."""
 
 from __future__ import annotations
 
@@ -11,18 +11,22 @@ from loadgen.target.talk.clients import Connected
 from loadgen.units import NS_PER_S
 from loadgen.usage import Usage
 
+STORAGE_NS = 200_000_000
+"""The time between two readings of the storage's size."""
+
 _ENOUGH_PENDING = 100
 """With fewer jobs, what a storage takes for itself is not small beside them."""
 
 
 class Meter:
-    """What a queue takes, read once a second."""
+    """The readings of one test."""
 
     def __init__(self, where: Place) -> None:
         self._where = where
         self._before: int | None = None
         self._most: int | None = None
         self._pending: float | None = None
+        self._next_ns = 0
         self._connected: Connected | None = None
         """The most connections that were seen."""
         self._rss_bytes = 0
@@ -34,15 +38,22 @@ class Meter:
         self._before = self._where.used_bytes()
         self._count_connections()
 
-    def read(self, t_ns: int, workers: dict[int, Process], book: Book) -> None:
-        """Take a reading."""
+    def read_storage(self, now_ns: int, book: Book) -> None:
+        """Take a reading of the storage, several times a second: jobs may not be pending for long."""
+        if now_ns < self._next_ns:
+            return
+        self._next_ns = now_ns + STORAGE_NS
         used = self._where.used_bytes()
-        if used is not None:
-            self._most = max(used, self._most or 0)
-            if self._before is not None and book.waiting >= _ENOUGH_PENDING:
-                each = (used - self._before) / book.waiting
-                # With more jobs, what does not belong to jobs is a smaller part.
-                self._pending = each if self._pending is None else min(self._pending, each)
+        if used is None:
+            return
+        self._most = max(used, self._most or 0)
+        if self._before is not None and book.waiting >= _ENOUGH_PENDING:
+            each = (used - self._before) / book.waiting
+            # With more jobs, what does not belong to jobs is a smaller part.
+            self._pending = each if self._pending is None else min(self._pending, each)
+
+    def read_workers(self, t_ns: int, workers: dict[int, Process]) -> None:
+        """Take a reading of the workers."""
         self._count_connections()
         total = 0
         for number, process in workers.items():

@@ -332,8 +332,9 @@ class _Led:
                 return True, ()
             if self._is_over(now_ns):
                 return False, self._failed_producers()
+            self._meter.read_storage(now_ns, self._book)
             if progress.is_due(now_ns):
-                self._meter.read(now_ns - self._start_ns, self.workers.living, self._book)
+                self._meter.read_workers(now_ns - self._start_ns, self.workers.living)
                 self._test.emit(progress.event(now_ns, self._book, publishing=self._publishing()))
             time.sleep(TICK_S)
 
