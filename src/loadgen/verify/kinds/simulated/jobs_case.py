@@ -26,9 +26,9 @@ from loadgen.jobs.worker import Attempt, NoRetry
 from loadgen.units import NS_PER_S
 from loadgen.verify.kinds.simulated import jobs_laws
 from loadgen.verify.kinds.simulated.jobs_laws import Seen
-from loadgen.verify.kinds.simulated.jobs_plan import SQLITE, STREAMS, Act, Plan, PlannedJob, Profile
+from loadgen.verify.kinds.simulated.jobs_plan import SQLITE, STREAMS, Act, Plan, PlannedJob, Profile, Weather
 from loadgen.verify.kinds.simulated.jobs_watch import Process, Watch, WatchedLedger, WatchedStorage
-from loadgen.verify.kinds.simulated.jobs_weather import REDIS, Sky, drawn, tasks_left
+from loadgen.verify.kinds.simulated.jobs_weather import LONGEST_JUMP_S, REDIS, Sky, drawn, tasks_left
 from loadgen.verify.scenario.states import always, sometimes
 from loadgen.verify.scenario.world import World, net_of
 from loadgen.verify.world.policy import BY_PRIORITIES
@@ -42,6 +42,8 @@ PUBLISHES = "every publish ends within a bound"
 
 PATIENCE_S = 900.0
 """From the end of the weather to that of the last job: beyond jumps of clocks, and all executions one by one."""
+SILENCE_S = 60.0
+"""The longest time without an entry in the ledger, beside jumps of clocks: some leases, works and timeouts."""
 _LOOK_S = 0.25
 """The time between two looks for the end."""
 _AGAIN_S = 0.1
@@ -149,6 +151,8 @@ class Run:
         An empty queue is not taken at its word while the ledger lacks ends: these may be stored without an answer.
         """
         until_s, empty_s = self.world.now_s + PATIENCE_S, 0.0
+        jumps = sum(spell.weather is Weather.JUMP for spell in self.sky.spells)
+        silence_s = SILENCE_S + jumps * LONGEST_JUMP_S
         quiet_s = 2 * (self.plan.lease_s + self.plan.sweep_s) + self.plan.timeout_s
         while True:
             jobs_laws.judge_newest(self.plan, self.watch)
@@ -163,7 +167,8 @@ class Run:
             else:
                 empty_s += _LOOK_S
             words = ", ".join(f"{count} {state}" for state, count in left.items() if count)
-            always(self.world.now_s < until_s, ENDS, f"stuck {sum(left.values())}: {words} after {PATIENCE_S:g} s")
+            waits = self.world.now_s < until_s and self.watch.silent_s() < silence_s
+            always(waits, ENDS, f"stuck {sum(left.values())}: {words}, and nothing happens any more")
             await asyncio.sleep(_LOOK_S)
 
     async def _stop(self, supervisors: Sequence[asyncio.Future[None]]) -> None:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 from loadgen.jobs.job import Claim, NewJob, Published, Settlement, Swept
 from loadgen.jobs.ledger import Entry
 from loadgen.jobs.storage import Storage
+from loadgen.units import NS_PER_S
 
 T = TypeVar("T")
 
@@ -64,6 +65,12 @@ class Watch:
         """Note that a process has begun."""
         self.processes[name] = made = Process(name, host, self.now_ns())
         return made
+
+    def silent_s(self) -> float:
+        """Return the time since the last entry of the ledger."""
+        last = self.entries[-1] if self.entries else None
+        last_ns = 0 if last is None else last.ended_ns if isinstance(last, Process) else last.t_ns
+        return (self.now_ns() - last_ns) / NS_PER_S
 
     def ended(self, process: Process, *, killed: bool) -> None:
         """Note that a process has ended. It writes no more from then on."""

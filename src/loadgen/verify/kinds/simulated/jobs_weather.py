@@ -22,7 +22,7 @@ from loadgen.verify.tape import FAULT
 
 REDIS = "redis"
 _DOWN_S = 0.01
-_LONGEST_JUMP_S = 60.0
+LONGEST_JUMP_S = 60.0
 _UNTIL_NEVER_NS = 1 << 62
 
 
@@ -183,7 +183,7 @@ class Sky:
 
     def _jump(self, drawn: Drawn) -> Sequence[str]:
         """Set the clock of the day: of one host, or of the one host that all processes share a file on."""
-        by_ns = round((drawn.amount / (1 << 15) - 1.0) * _LONGEST_JUMP_S * NS_PER_S)
+        by_ns = round((drawn.amount / (1 << 15) - 1.0) * LONGEST_JUMP_S * NS_PER_S)
         hosts = [*self._workers, *self._producers]
         if self.server is not None:
             hosts = [[REDIS, *hosts][drawn.victim % (1 + len(hosts))]]
