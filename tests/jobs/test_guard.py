@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from loadgen.jobs.load import guard
+from loadgen.jobs.leader import guard
 
 # As workers that fork do: told to end, it lets its child finish. The child says that both are ready.
 WORKER = """

@@ -87,7 +87,5 @@ class Celery:
         return {"pending": int(self._redis.llen(self._setup.queue)), "unacknowledged": int(self._redis.hlen("unacked"))}
 
     def close(self) -> None:
-        self._app.amqp.producer_pool.force_close_all()
-        self._app.pool.force_close_all()
         self._app.close()
         self._redis.close()
