@@ -116,6 +116,7 @@ class Seen:
                     sometimes(KILLED)
             else:
                 self.book.take((entry,))
+        self.book.presume(self.now_ns)
         self.counts = self.book.account(self.now_ns).counts
         self.lease_ns = round(self.plan.lease_s * NS_PER_S)
         self._gather()
@@ -289,6 +290,8 @@ def _judge_account(seen: Seen) -> None:
     always(not stuck, STUCK, f"stuck {len(stuck)}: {', '.join(stuck)}")
     counts = seen.counts
     always(counts.lost <= len(lost | seen.buried), LOST, f"lost {counts.lost} in the account, {len(lost)} seen")
+    doubtful = seen.doubtful | seen.buried | seen.touched
+    always(counts.stuck <= len(doubtful), STUCK, f"stuck {counts.stuck} in the account, where {len(doubtful)} may be")
     if not excused:
         always(not counts.duplicate_effects, EFFECT, f"duplicate_effects {counts.duplicate_effects}")
     keyed = any(job.key for job in seen.plan.jobs)
