@@ -434,3 +434,11 @@ def test_a_name_of_nothing_is_refused_with_the_nearest() -> None:
         jobs_presets.case("xyz")
     with pytest.raises(ConfigError, match=r"^nothing.toml: there is no such file"):
         jobs_presets.case("./nothing.toml")
+
+
+def test_a_library_has_its_own_lease_unless_the_file_names_one() -> None:
+    jobs = "[[jobs]]\njobs = 5\n"
+    own = jobs_file.case_of(f'title = "t"\n[queue]\nadapter = "rq"\n{jobs}', "t", "t").plan
+    given = jobs_file.case_of(f'title = "t"\n[queue]\nadapter = "rq"\nlease = "7s"\n{jobs}', "t", "t").plan
+    ours = jobs_file.case_of(f'title = "t"\n{jobs}', "t", "t").plan
+    assert (own.queue.lease_ns, given.queue.lease_ns, ours.queue.lease_ns) == (0, 7 * S, 5 * S)

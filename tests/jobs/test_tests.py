@@ -218,3 +218,13 @@ def test_a_disk_that_is_full_for_a_while_holds_jobs_up_and_loses_none():
     assert done.counts.storage_errors > 0
     assert any("disk is full" in words for words in done.ended.account.errors)
     assert (done.counts.completed, done.counts.lost, done.counts.duplicate_effects) == (300, 0, 0)
+
+
+def test_a_redis_that_does_not_come_back_ends_the_test_when_the_patience_does():
+    done = ran(plan(600, "streams", rate_per_s=300.0, patience_ns=3 * S, faults=(on_storage("kill", 0.2, for_s=0.0),)))
+    found = done.counts
+    assert 0 < found.acknowledged < 600
+    assert found.completed < found.acknowledged
+    assert found.lost + found.stuck == found.acknowledged - found.completed
+    assert done.ended.exit_code is ExitCode.NO
+    assert any("refuses connections" in words for words in done.ended.account.errors)

@@ -69,7 +69,7 @@ def _of_the_storage(plan: JobsPlan, given: Mapping[str, Any]) -> Found:
 def _of_ours(plan: JobsPlan, given: Mapping[str, Any], tree: Mapping[str, Any]) -> Found:
     if "settings" in tree:
         yield ("settings",), f"are those of a library, and {plan.adapter} is a queue of loadgen's own; leave them out"
-    if plan.queue.sweep_ns > plan.queue.lease_ns and {"sweep", "lease"} & {*given}:
+    if plan.is_ours and plan.queue.sweep_ns > plan.queue.lease_ns and {"sweep", "lease"} & {*given}:
         yield ("queue", "sweep"), "is the time between two sweeps, and longer than the lease; shorten it"
 
 

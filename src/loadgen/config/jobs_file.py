@@ -279,6 +279,9 @@ class _Reader:
         values = self._reading.values((), self._tree, _ROOT, also=_TABLES)
         queue = self._values("queue", _QUEUE)
         values |= {field: queue.pop(field) for field in _OF_PLAN if field in queue}
+        if values.get("adapter") in LIBRARIES:
+            # What users of a library get who set nothing.
+            queue = {"lease_ns": 0, **queue}
         values["queue"] = replace(QueueSettings(), **queue)
         values["terms"] = self._terms()
         values |= self._values("workers", _WORKERS)

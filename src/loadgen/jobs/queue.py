@@ -384,6 +384,9 @@ class Queue:
                 break
             except StorageError as error:
                 now_ns = time.monotonic_ns()
+                if pause_s == _FIRST_PAUSE_S:
+                    what = What.LOCKED if error.is_lock else What.ERROR
+                    self._ledger.write(Entry(what, t_ns=now_ns, words=str(error)))
                 if not error.is_passing or now_ns >= until_ns:
                     LOG.error("Not enqueued: %s", error)
                     self._ledger.write(*(Entry(What.FAILED, job.id, now_ns, words=str(error)) for job in jobs))

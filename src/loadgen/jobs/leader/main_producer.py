@@ -182,6 +182,7 @@ class _Library:
 
     def __exit__(self, *_: object) -> None:
         self._threads.shutdown(wait=False, cancel_futures=True)
+        self._adapter.close()
 
     async def publish(self, some: Sequence[Submission], due_ns: int) -> None:
         """Publish jobs, one call for each."""

@@ -68,7 +68,7 @@ LATE_S = 1.0
 HELD = ("unacknowledged", "fetched", "running")
 """What adapters call jobs that a worker has taken and not acknowledged, in `Adapter.stats`."""
 
-ENDED = ("finished", "entries")
+ENDED = ("finished", "entries", "results")
 """What they call jobs that have ended, and are no reason to refuse a queue."""
 
 _UNFINISHED = (State.PENDING, State.DELAYED, State.RUNNING, State.DEAD)
@@ -170,7 +170,7 @@ class _Led:
             self._await_workers()
             server_before = self._where.usage()
             cut_short, why = self._follow()
-            server = _since(server_before, self._where.usage())
+            used = _since(server_before, self._where.usage())
             workers = self.workers.usage()
             self._profiler.end()
             self._stop_workers()
@@ -178,9 +178,12 @@ class _Led:
             self._take()
             inspection, held, noted = self._inspected()
             operations = self._operations()
+        server = self._where.bench.server if self._where.bench is not None else None
+        if server_end := server.exit_report() if server is not None else "":
+            noted = (*noted, Reason(Code.SERVER_ENDED, server_end.removesuffix(".")))
         account = self._book.account(time.monotonic_ns(), held=held)
         in_flight = self._faults.in_flight_at_kills + self._in_the_dark
-        cost = self._meter.cost(server, workers, self.workers.gone_cpu_ns, inspection)
+        cost = self._meter.cost(used, workers, self.workers.gone_cpu_ns, inspection)
         evidence = Evidence(
             plan=plan,
             account=account,
@@ -361,7 +364,9 @@ class _Led:
         if not self._publishing() and not self._book.waiting:
             # What a resumed worker says too late comes after all jobs have ended.
             return not self.workers.were_paused or quiet_ns > LATE_S * NS_PER_S
-        return quiet_ns > self._plan.patience_ns and not (self._publishing() and self._plan.publishing.rate_per_s)
+        # A slow schedule makes no progress for a while, and is waited for as long as nothing fails.
+        waits = self._publishing() and self._plan.publishing.rate_per_s and not self._book.is_troubled
+        return quiet_ns > self._plan.patience_ns and not waits
 
     def _failed_producers(self) -> tuple[Reason, ...]:
         return tuple(

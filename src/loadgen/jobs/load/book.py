@@ -21,6 +21,11 @@ EARLY_NS = 2_000_000
 MOST_ERRORS = 20
 
 
+_TROUBLES = frozenset((What.ERROR, What.LOCKED, What.FAILED))
+_TRIES = frozenset((What.ATTEMPTED, What.POLLED))
+"""Entries that are no progress: of a storage that fails, and of what was tried only."""
+
+
 class _Job:
     """One job."""
 
@@ -100,8 +105,8 @@ class Book:
         self.first_ns = self.published_ns = self.last_ns = 0
         self.ready: dict[str, int] = {}
         """By worker, the processes that have said that they are ready."""
-        self.heard_ns = 0
-        """The newest time of an entry."""
+        self.is_troubled = False
+        """True when the storage has failed since the last progress."""
         self._act: Mapping[What, Callable[[Entry], None]] = {
             What.ATTEMPTED: self._attempted,
             What.ACKNOWLEDGED: self._acknowledged,
@@ -123,13 +128,16 @@ class Book:
         }
 
     def take(self, entries: Iterable[Entry]) -> int:
-        """Take entries, in the order in which they were written, and return their number."""
-        taken = 0
+        """Take entries, in the order in which they were written; return the number of those that are a progress."""
+        progress = 0
         for entry in entries:
             self._act[entry.what](entry)
-            self.heard_ns = max(self.heard_ns, entry.t_ns)
-            taken += 1
-        return taken
+            if entry.what in _TROUBLES:
+                self.is_troubled = True
+            elif entry.what not in _TRIES:
+                self.is_troubled = False
+                progress += 1
+        return progress
 
     def died(self, worker: str, at_ns: int) -> int:
         """Note that a worker died, whose entries have all been taken; return the number of jobs that it had begun."""

@@ -98,6 +98,7 @@ class QueueSettings:
     """Settings of the queue."""
 
     lease_ns: int = 5 * NS_PER_S
+    """0 for a library: as it is by default."""
     sweep_ns: int = NS_PER_S
     max_deliveries: int = 5
     durability: str = ""
