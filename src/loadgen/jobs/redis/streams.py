@@ -66,8 +66,9 @@ class Streams(RedisStorage):
 
         `lease_ns` is the time after which a job is another's when its worker does not renew its claim. A job that was
         claimed `max_deliveries` times without a settlement is dead. `result_ttl_s` is how long a job is known that has
-        ended well or was cancelled, but one lease at least, in which a repeated call must find it. `key_ttl_s` is how
-        long idempotency keys are. `timeout_s` is the longest wait for an answer of the server.
+        ended well or was cancelled, but one lease at least, in which a repeated call must find it: a publish that is
+        repeated later than that makes the job anew. `key_ttl_s` is how long idempotency keys are. `timeout_s` is the
+        longest wait for an answer of the server.
         """
         operations = StreamOperations(STREAM, queue, lease_ns, max_deliveries, result_ttl_s, key_ttl_s)
         super().__init__(url, operations, timeout_s)
