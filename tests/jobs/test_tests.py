@@ -57,7 +57,7 @@ def test_five_workers_lose_nothing_repeat_nothing_and_share_the_jobs(adapter: st
 @pytest.mark.parametrize("adapter", OURS)
 def test_killed_workers_lose_no_job_and_what_they_had_begun_is_reclaimed(adapter: str, placed):
     faults = (on_worker("kill", 1, 0.3), on_worker("kill", 2, 0.6))
-    done = ran(placed(plan(600, adapter, workers=4, faults=faults)))
+    done = ran(placed(plan((Kind(600, work_ns=30 * MS),), adapter, workers=4, faults=faults)))
     found = done.counts
     assert (found.completed, found.lost, found.duplicate_effects, found.stuck) == (600, 0, 0, 0)
     assert found.duplicate_executions + found.presumed == done.ended.in_flight_at_kills > 0
@@ -79,7 +79,8 @@ def test_the_late_end_of_a_stopped_worker_is_refused(adapter: str, placed):
 
 @pytest.mark.parametrize("renews", [True, False])
 def test_a_job_longer_than_its_lease_runs_once_if_its_lease_is_renewed(renews: bool):
-    done = ran(plan((Kind(4, work_ns=4_000 * MS),), renews=renews, concurrency=2))
+    settings = replace(QUICK, max_deliveries=2)
+    done = ran(plan((Kind(4, work_ns=3_500 * MS),), renews=renews, concurrency=2, queue=settings))
     assert (done.counts.duplicate_executions > 0) is not renews
     assert done.counts.duplicate_effects == 0
     assert (done.answers()["duplicate executions"] is True) is renews

@@ -57,7 +57,8 @@ START_AHEAD_NS = 50_000_000
 """The time from the order to begin to the beginning, so that all producers have the order by then."""
 
 STOP_S = 10.0
-"""The time in which workers must have ended after SIGTERM."""
+TROUBLED_STOP_S = 2.0
+"""The time in which workers must have ended after SIGTERM, and the same where the storage fails."""
 
 TICK_S = 0.05
 """The time between two looks at the ledger."""
@@ -421,8 +422,10 @@ class _Led:
 
     def _stop_workers(self) -> None:
         """Have the workers end well, and kill those that do not."""
-        for number in self.workers.stop(STOP_S):
-            self.note(number, f"did not end within {span(round(STOP_S * NS_PER_S))} of SIGTERM, and was killed")
+        # What the storage does not take now it will not take soon.
+        timeout_s = TROUBLED_STOP_S if self._book.is_troubled else STOP_S
+        for number in self.workers.stop(timeout_s):
+            self.note(number, f"did not end within {span(round(timeout_s * NS_PER_S))} of SIGTERM, and was killed")
 
     def _inspected(self) -> tuple[Inspection | None, int, tuple[Reason, ...]]:
         """Return what the queue says of itself, the jobs that it says a worker has, and remarks; and leave it empty."""
