@@ -163,6 +163,8 @@ class Book:
         for name in over:
             job = self._jobs[name]
             died_ns = self._untold.pop(name)
+            if self._is_over(job):
+                continue  # Another execution, which had begun before, has ended since.
             job.died_ns = 0
             job.presumed = True
             job.accepted += 1
