@@ -18,29 +18,28 @@ happen once is guarded by the attempt's fence, which a function receives with a 
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
 import os
 import socket
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Self
 from uuid import uuid4
 
 from loadgen.errors import UsageError
 from loadgen.jobs.backoff import Backoff, Growth
+from loadgen.jobs.functions import Functions
 from loadgen.jobs.handle import Handle, Results
 from loadgen.jobs.job import Claim, Died, Ending, Finished, Inspection, JobRecord, NewJob, State, Succeeded, Terms
-from loadgen.jobs.ledger import Entry, Ledger, Nowhere, What, named
+from loadgen.jobs.ledger import Entry, Ledger, What, named
 from loadgen.jobs.opened import STREAMS, storage_of
 from loadgen.jobs.opened import Terms as Kept
 from loadgen.jobs.schedules import Firing, Schedules
 from loadgen.jobs.storage import Storage, StorageError
-from loadgen.jobs.worker import LOG, Attempt, Function, Worker
+from loadgen.jobs.worker import LOG, Worker
 from loadgen.units import NS_PER_S
 
 PUBLISH_TIMEOUT_S = 30.0
@@ -134,10 +133,9 @@ class Queue:
         self._auto_start = auto_start
         self._renews = renews
         self._ledger = named() if ledger is None else ledger
-        self._functions: dict[str, Function] = {}
+        self._functions = Functions(self.worker_name, concurrency, self._ledger)
         self._durable: dict[str, Durable] = {}
         self._listeners: dict[str, list[Listener]] = {event: [] for event in EVENTS}
-        self._threads: ThreadPoolExecutor | None = None
         self._worker: Worker | None = None
         self._working: asyncio.Task[None] | None = None
         self._opening = asyncio.Lock()
@@ -182,7 +180,7 @@ class Queue:
                 records=records,
             )
         called = name or function.__name__
-        if called in self._functions:
+        if called in self._functions.by_name:
             raise UsageError(f"there is a job {called} already.")
         if max_attempts < 1:
             raise UsageError(f"max_attempts must be at least 1, not {max_attempts}.")
@@ -193,46 +191,9 @@ class Queue:
             round(timeout_s * NS_PER_S),
             Backoff(Growth(backoff), round(initial_s * NS_PER_S), round(longest_s * NS_PER_S), jitter),
         )
-        self._functions[called] = self._callable(function, records)
+        self._functions.add(called, function, records=records)
         self._durable[called] = Durable(self, called, function, terms)
         return self._durable[called]
-
-    def _callable(self, function: Callable[..., Any], records: bool) -> Function:
-        """Return the function as a worker calls it: a coroutine function of the data and the attempt."""
-        takes_attempt = _takes_two(function)
-        is_async = inspect.iscoroutinefunction(function)
-
-        async def call(data: Any, attempt: Attempt) -> Any:
-            words = (data, attempt) if takes_attempt else (data,)
-            if is_async:
-                return await function(*words)
-            if self._threads is None:
-                self._threads = ThreadPoolExecutor(self._concurrency, thread_name_prefix="job")
-            return await asyncio.get_running_loop().run_in_executor(self._threads, partial(function, *words))
-
-        return self._recorded(call) if records else call
-
-    def _recorded(self, call: Function) -> Function:
-        """Return a function that writes the begin and the end of each execution to the ledger."""
-        if isinstance(self._ledger, Nowhere):
-            return call
-
-        def write(what: What, attempt: Attempt, words: str = "") -> None:
-            now_ns = time.monotonic_ns()
-            entry = Entry(what, attempt.id, now_ns, self.worker_name, os.getpid(), attempt.number, attempt.fence)
-            self._ledger.write(replace(entry, words=words) if words else entry)
-
-        async def recorded(data: Any, attempt: Attempt) -> Any:
-            write(What.BEGIN, attempt)
-            try:
-                value = await call(data, attempt)
-            except BaseException as error:
-                write(What.RAISED, attempt, type(error).__name__)
-                raise
-            write(What.END, attempt)
-            return value
-
-        return recorded
 
     def on(self, event: str, listener: Listener) -> None:
         """Have a function called with each `JobEvent` of a kind: see EVENTS. Raises UsageError for another kind."""
@@ -279,7 +240,7 @@ class Queue:
             self._worker = Worker(
                 self.worker_name,
                 self._storage,
-                self._functions,
+                self._functions.by_name,
                 self._concurrency,
                 self._lease_ns,
                 self._sweep_ns,
@@ -316,9 +277,8 @@ class Queue:
             self._results.close()
             if self._working is not None and not self._working.done():
                 self._working.cancel()
-            if self._threads is not None:
-                self._threads.shutdown(wait=False, cancel_futures=True)
-            self._worker = self._working = self._firing = self._threads = None
+            self._functions.close()
+            self._worker = self._working = self._firing = None
             if self._is_open:
                 self._is_open = False
                 await self._storage.close()
@@ -372,7 +332,7 @@ class Queue:
         return NewJob(job or uuid4().hex, name, payload, terms, due_ms, key)
 
     async def _publish(self, jobs: Sequence[NewJob], due_ns: int) -> list[Handle]:
-        if self._auto_start and self._functions:
+        if self._auto_start and self._functions.by_name:
             await self.start()
         await self.open()
         began_ns = time.monotonic_ns()
@@ -457,14 +417,3 @@ class Queue:
     def counts(self) -> Mapping[str, int]:
         """What this process's worker has done: polls, and jobs claimed."""
         return {} if self._worker is None else {"polls": self._worker.polls, "claimed": self._worker.claims}
-
-
-def _takes_two(function: Callable[..., Any]) -> bool:
-    """Return True for a function that takes an attempt, too."""
-    try:
-        parameters = [*inspect.signature(function).parameters.values()]
-    except (TypeError, ValueError):
-        return False
-    positional = [each for each in parameters if each.kind in (each.POSITIONAL_ONLY, each.POSITIONAL_OR_KEYWORD)]
-    required = [each for each in positional if each.default is each.empty]
-    return len(required) >= 2 or any(each.name == "attempt" for each in positional[1:])
