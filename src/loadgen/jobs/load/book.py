@@ -153,11 +153,11 @@ class Book:
                     self._untold[name] = at_ns
         return in_flight
 
-    def presume(self, before_ns: int) -> int:
+    def presume(self, before_ns: int) -> None:
         """Take jobs for completed that had ended when their worker died before a time, and did not begin again since.
 
         The worker may have died after the queue had the end and before the ledger had the news. The time is such that a
-        job whose end the queue had not would have begun again. Return their number.
+        job whose end the queue had not would have begun again.
         """
         over = [name for name, died_ns in self._untold.items() if died_ns <= before_ns]
         for name in over:
@@ -169,7 +169,6 @@ class Book:
             job.presumed = True
             job.accepted += 1
             self._over(job, Entry(What.ACCEPTED, name, job.last_end_ns or died_ns), was_over=False, well=True)
-        return len(over)
 
     def in_flight(self, worker: str) -> int:
         """Return the number of jobs that a worker has begun and not ended."""
