@@ -17,6 +17,7 @@ from loadgen.jobs.load.checks import NAMES
 from loadgen.jobs.load.plan import Chains, JobsPlan, Kind, Publishing, QueueSettings, Scheduling
 from loadgen.jobs.load.work import Act
 from loadgen.judge.check import Level
+from loadgen.monitors.plan import MonitorPlan
 
 MS, S = 1_000_000, 1_000_000_000
 
@@ -93,6 +94,11 @@ at = "2s"
 delay = "5ms"
 seed = 3
 
+[[monitor]]
+kind = "redis"
+name = "store"
+every = "200ms"
+
 [[check]]
 expr = "lost == 0"
 level = "nice"
@@ -129,12 +135,28 @@ def test_every_key_comes_to_its_field() -> None:
     assert (latency.fault.at_ns, latency.fault.seed, latency.fault.parameters["delay"]) == (2 * S, 3, 5 * MS)
     assert kill.fault.seed != 0
     assert [(check.expr, check.level) for check in plan.checks] == [("lost == 0", Level.NICE)]
+    assert plan.monitors == (MonitorPlan("redis", "store", every_ns=200 * MS),)
+    assert plan.shows_monitors
     assert plan.jobs == 38
 
 
 def test_the_least_file_has_every_default() -> None:
     plan = plan_of("[[jobs]]\njobs = 1")
-    assert plan == JobsPlan("test", "test", publishing=Publishing((Kind(1),)))
+    assert plan == JobsPlan("test", "test", publishing=Publishing((Kind(1),)), monitors=(MonitorPlan("host", "host"),))
+
+
+def test_without_monitors_the_host_and_the_storages_server_are_read() -> None:
+    assert [each.name for each in plan_of(ONE, storage="redis://h").monitors] == ["host", "redis"]
+    assert [each.name for each in plan_of(ONE, adapter="rq").monitors] == ["host", "redis"]
+    own = "[[monitor]]\nkind = 'command'\ncommand = ['true']\n"
+    assert [each.name for each in plan_of(own + ONE, adapter="rq").monitors] == ["command"]
+
+
+def test_monitors_are_shown_where_the_file_or_a_check_asks_for_them() -> None:
+    assert not plan_of(ONE + "[[check]]\nexpr = 'growth(storage) < 1MB/min'").shows_monitors
+    assert plan_of(ONE + "[[monitor]]\nkind = 'host'").shows_monitors
+    for expr in ("max(load) < 100", "gaps[host] == 0", "lost == 0 and restarts == 0"):
+        assert plan_of(ONE + f"[[check]]\nexpr = '{expr}'").shows_monitors, expr
 
 
 def test_a_baseline_is_the_same_test_with_other_numbers_and_without_checks_and_faults() -> None:
@@ -258,6 +280,13 @@ ONE = "[[jobs]]\njobs = 1000\n"
             "fault[0].kind: kill is done to a server that loadgen has started, and redis://h:6379/0 runs already",
         ),
         (ONE + "[queue]\nadapter = 'streams'\n[[fault]]\nkind = 'kill'\non = 2", "fault[0].on: there is no node 2"),
+        (ONE + "[[monitor]]\nkind = 'hosts'", 'test.toml:4:1: monitor[0].kind: there is no kind of monitor "hosts"'),
+        (ONE + "[[monitor]]\nkind = 'host'\nname = 'queueing'", '"queueing" is another monitor, or selects something'),
+        (ONE + "[[monitor]]\nkind = 'host'\n" * 2, 'test.toml:5:3: monitor[1]: "host" is another monitor'),
+        (ONE + "[[monitor]]\nkind = 'redis'", "monitor[0].kind: reads the server under load, and SQLite has none"),
+        (ONE + "[[monitor]]\nkind = 'proc'", "monitor[0].kind: reads the server under load, and SQLite has none"),
+        (ONE + "[[monitor]]\nkind = 'memcached'", "reads the server under load, and no queue is in a memcached"),
+        (ONE + "[[check]]\nexpr = 'max(used_memory) < 1GB'", "check[0].expr: "),
         (ONE + "[[check]]\nexpr = 'lots == 0'", "check[0].expr: "),
         (ONE + "[[check]]\nexpr = 'p99[kind 2] < 1s'", "there is no kind 2; there is one, 1"),
         (ONE + "[[check]]\nexpr = 'p99 < 5'", "check[0].expr: "),
@@ -359,13 +388,13 @@ def test_the_document_has_every_preset_with_its_title() -> None:
     assert "\n".join(rows) in PAGE
 
 
-def test_the_document_has_every_key_and_check_and_its_file_has_no_problem() -> None:
+def test_the_document_has_every_key_and_check_and_its_files_have_no_problem() -> None:
     for rows in (jobs_file._ROOT, jobs_file._QUEUE, jobs_file._TERMS, jobs_file._WORKERS, jobs_file._PUBLISH,
                  jobs_file._JOBS, jobs_file._CHAINS, jobs_file._SCHEDULES, jobs_file._BASELINE):  # fmt: skip
         assert [key for key in rows if f"`{key}`" not in PAGE] == []
     assert [name for name in NAMES if f"`{name}`" not in PAGE] == []
-    [example] = re.findall(r"^```toml\n(.*?)^```", PAGE, re.M | re.S)
-    assert plan_of(example).jobs == 1000
+    examples = re.findall(r"^```toml\n(.*?)^```", PAGE, re.M | re.S)
+    assert [plan_of(example).jobs for example in examples] == [1000, 1000]
 
 
 # ── Presets ───────────────────────────────────────────────────────────────────────────────────────────────────────────

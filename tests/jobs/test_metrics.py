@@ -14,6 +14,10 @@ from loadgen.jobs.load.evidence import Evidence
 from loadgen.judge.check import Check as Asked
 from loadgen.judge.check import Level, mistakes
 from loadgen.judge.expression.value import Unknown
+from loadgen.judge.named import Check
+from loadgen.monitors.plan import MonitorPlan
+from loadgen.monitors.reading import Reading
+from loadgen.monitors.report import MonitorReport
 
 NAMES = metrics.vocabulary(2)
 
@@ -128,3 +132,43 @@ def test_kinds_are_told_apart_in_the_handling_only_and_a_check_may_be_nice() -> 
     [nice] = metrics.judged(Evidence(plan(checks=(Asked("p99 < 1ms", Level.NICE),)), account()))
     assert (nice.passed, nice.level, nice.name) == (False, Level.NICE, "check 1")
     assert metrics.JobsMetrics(evidence()).scalar("elapsed", {}) == Fraction(2 * S)
+
+
+def test_the_storage_has_a_series_that_counts_from_the_first_publish() -> None:
+    sizes = ((1 * S, 1000), (2 * S, 501_000), (3 * S, 1_001_000))
+    asked = plan(checks=(Asked("growth(storage) == 500kB/s and growth(storage, completed) == 1kB"),))
+    [judged] = metrics.judged(evidence(asked, storage=sizes))
+    assert judged.passed is True, judged.found
+    [judged] = metrics.judged(evidence(asked))
+    assert judged.passed is None
+    assert "the storage does not say what it takes" in judged.found
+
+
+MONITORS = (MonitorPlan("redis", "redis"), MonitorPlan("host", "host"))
+
+
+def of_monitors(expr: str) -> Check:
+    """The answer to a check of a test with two monitors, of which only one gave readings."""
+    its = plan(checks=(Asked(expr),), monitors=MONITORS)
+    assert mistakes(expr, metrics.JobsMetrics(evidence(its)).names) == []
+    readings = tuple(
+        Reading("redis", (1 + n) * S, 0.0, {"used_memory": 1e6 + n * 1e5, "connected_clients": 5.0 + n})
+        for n in range(3)
+    )
+    reports = (MonitorReport("redis", "redis", 3, gaps=2), MonitorReport("host", "host", gaps=1, why="gone"))
+    [judged] = metrics.judged(evidence(its, readings=readings, monitors=reports))
+    return judged
+
+
+def test_what_monitors_read_has_the_names_of_their_series() -> None:
+    assert of_monitors("growth(used_memory) == 100kB/s and max(connected_clients[redis]) == 7").passed is True
+    assert of_monitors("max(connected_clients) < 7").passed is False
+    assert of_monitors("gaps == 3 and gaps[host] == 1 and restarts == 0").passed is True
+    # Both count from the first publish: 500 jobs and 100 kB in each second.
+    assert of_monitors("growth(used_memory, completed) == 200B").passed is True
+
+
+def test_a_monitor_that_gave_no_reading_cannot_tell_and_says_why() -> None:
+    silent = of_monitors("min(memory_available) > 1GB")
+    assert silent.passed is None
+    assert "the monitor host gave no reading: gone" in silent.found

@@ -11,11 +11,14 @@ from job_tests import MS, QUICK, S, on_storage, on_worker, plan, ran, with_stora
 from real_servers import RealServer
 
 from loadgen.errors import ExitCode
+from loadgen.events import Monitored
 from loadgen.jobs import Queue
 from loadgen.jobs.backoff import Backoff, Growth
 from loadgen.jobs.job import JobRecord, State, Terms
 from loadgen.jobs.load.plan import Chains, Kind
 from loadgen.jobs.load.work import Act
+from loadgen.judge.check import Check
+from loadgen.monitors.plan import MonitorPlan
 from loadgen.runner.stop import Stop
 from loadgen.severity import Severity
 
@@ -52,6 +55,20 @@ def test_five_workers_lose_nothing_repeat_nothing_and_share_the_jobs(adapter: st
     assert sum(share.completed for share in done.ended.account.shares) == 1_000
     assert len(done.ended.account.shares) == 5
     assert done.answers()["shares"] is not None
+
+
+def test_monitors_read_beside_a_test_what_its_checks_ask_for(placed):
+    monitors = (MonitorPlan("redis", "redis", every_ns=100 * MS), MonitorPlan("host", "host", every_ns=100 * MS))
+    exprs = ("max(keys) > 0 and last(total_commands_processed) > 100 and max(storage) > 1kB", "max(keys) == 0")
+    wanted = plan((Kind(60, work_ns=50 * MS),), "streams", monitors=monitors, checks=tuple(map(Check, exprs)))
+    done = ran(placed(wanted))
+    assert (done.answers()["check 1"], done.answers()["check 2"]) == (True, False), done.failed()
+    read = [event for event in done.events if isinstance(event, Monitored)]
+    assert [event.at_ns for event in read] == sorted(event.at_ns for event in read)
+    # After the last end, monitors are read for a little longer: that is in no report.
+    for each in done.ended.monitors:
+        assert 1 <= each.readings <= sum(event.reading.monitor == each.name for event in read)
+    assert [each.name for each in done.ended.monitors] == ["redis", "host"]
 
 
 @pytest.mark.parametrize("adapter", OURS)

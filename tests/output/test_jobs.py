@@ -132,6 +132,14 @@ def test_executions_per_job_are_told_where_jobs_were_executed_again() -> None:
     assert ("Executions", "2,440 (2.44 per job that was executed)") in jobs.counted(counts)
 
 
+def test_what_monitors_read_is_shown_where_it_was_asked_for_and_logged_everywhere() -> None:
+    title, gap = "redis: 12 readings, 1 gap", "monitor redis: no reading"
+    for form, asked, unasked in (("clean", True, False), ("verbose", True, True)):
+        for words in (title, gap):
+            assert (words in text(form, "jobs_shared")) is asked, (form, words)
+            assert (words in text(form, "jobs_passed")) is unasked, (form, words)
+
+
 # ── Latencies ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from constructed_events import START_S
 
-from loadgen.events import Event
+from loadgen.events import Event, Monitored, MonitorGap
 from loadgen.faults.fault import Fault, Layer
 from loadgen.faults.report import FaultReport, Spell
 from loadgen.jobs.backoff import Backoff
@@ -33,7 +33,10 @@ from loadgen.jobs.load.plan import Chains, JobFault, JobsPlan, Kind, Publishing,
 from loadgen.jobs.load.work import Act
 from loadgen.judge.check import Check as Expression
 from loadgen.judge.check import Level
+from loadgen.judge.expression.dimension import COUNT, SIZE
 from loadgen.judge.named import Check
+from loadgen.monitors.reading import Gap, Reading
+from loadgen.monitors.report import MonitorReport, SeriesReport
 from loadgen.reason import Code, Reason
 from loadgen.severity import Severity
 from loadgen.snapshot import Histogram
@@ -82,6 +85,7 @@ EVERYTHING = JobsPlan(
     renews=False,
     faults=(KILL, POWER),
     checks=(Expression("lost == 0"), Expression("p99(end_to_end) < 1s", Level.NICE)),
+    shows_monitors=True,
     settings=(("visibility_timeout", 3600), ("pool", "solo\x1b[2J"), ("acks_late", True)),
     seed=42,
 )
@@ -147,6 +151,20 @@ def ended(plan: JobsPlan, account: Account, **more: object) -> JobsEnded:
     return JobsEnded(**(given | more))  # type: ignore[arg-type]
 
 
+REDIS = MonitorReport(
+    "redis",
+    "redis",
+    readings=12,
+    gaps=1,
+    why="connection refused\x1b[2J",
+    series=(
+        SeriesReport("used_memory", SIZE, 12, 1_020_000, 1_010_000, 1_310_000, 1_310_000, 290_000.0),
+        SeriesReport("connected_clients", COUNT, 12, 7, 7, 7, 7, 0.0),
+    ),
+)
+"""What a monitor read beside a test."""
+
+
 def told(end: JobsEnded, number: int = 1, of: int = 1, axis: Axis | None = None) -> list[Event]:
     """The events of one test."""
     expected = end.plan.jobs
@@ -159,6 +177,14 @@ def told(end: JobsEnded, number: int = 1, of: int = 1, axis: Axis | None = None)
             if each.on_workers
             for node in each.fault.on
         ),
+        *(
+            event
+            for each in end.monitors
+            for event in (
+                Monitored(Reading(each.name, 0, START_S + 3, {each.series[0].name: 1_020_000.0})),
+                MonitorGap(Gap(each.name, 0, START_S + 4, each.why)),
+            )
+        ),
         JobsProgress(Stage.EXECUTING, 1000, 456, expected, 85.2, 6.4 if expected else None, 5.4, START_S + 6),
         end,
     ]
@@ -167,11 +193,13 @@ def told(end: JobsEnded, number: int = 1, of: int = 1, axis: Axis | None = None)
 def passed() -> list[Event]:
     cost = Cost(None, 1.25, 45_200_000, 312.4, 4096, 450_560, 5000, {"file_bytes": 421_888, "wal_bytes": 28_672})
     notes = (Reason(Code.CPU_AWAITED, "low throughput is bound by the jobs themselves\x1b[2J"),)
-    return told(ended(PLAN, of_jobs(1000, 85.23), cost=cost, notes=notes))
+    # The file asked for no monitors.
+    return told(ended(PLAN, of_jobs(1000, 85.23), cost=cost, monitors=(REDIS,), notes=notes))
 
 
 def shared() -> list[Event]:
-    return told(ended(FIVE, of_jobs(1000, 412.7, 198, 205, 201, 195, 201)))
+    plan = replace(FIVE, shows_monitors=True)
+    return told(ended(plan, of_jobs(1000, 412.7, 198, 205, 201, 195, 201), monitors=(REDIS,)))
 
 
 def many_workers() -> list[Event]:

@@ -1,8 +1,9 @@
-"""Tables of a configuration in a file that is none: `[[fault]]` and `[[check]]`, with the place of every problem."""
+"""Tables of a configuration in a file that is none: `[[fault]]`, `[[monitor]]` and `[[check]]`, each with the place of
+every problem."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from pydantic import Field, ValidationError
@@ -12,6 +13,7 @@ from loadgen.config.document.reading import Reading
 from loadgen.config.tables.check import CheckTable
 from loadgen.config.tables.check import checks as checks_of
 from loadgen.config.tables.fault import FaultTable
+from loadgen.config.tables.monitor import MonitorTable
 from loadgen.config.tables.table import Table
 from loadgen.config.told.faults import faults as faults_of
 from loadgen.faults.fault import Fault
@@ -22,6 +24,10 @@ from loadgen.judge.expression.vocabulary import Vocabulary
 class _Faults(Table):
     # Lax for the container alone, as TOML has lists and no tuples.
     fault: tuple[FaultTable, ...] = Field(default=(), strict=False)
+
+
+class _Monitors(Table):
+    monitor: tuple[MonitorTable, ...] = Field(default=(), strict=False)
 
 
 class _Checks(Table):
@@ -36,6 +42,27 @@ def faults(reading: Reading, tables: Sequence[dict[str, Any]], seed: int = 0) ->
         for problem in problems_in(error):
             reading.problem(problem.paths[0], problem.sentence)
         return ()
+
+
+def monitors(reading: Reading, selectors: Iterable[str]) -> tuple[MonitorTable, ...]:
+    """Return the monitors of `[[monitor]]`; none where one is malformed. Two of one name are a problem, and so is one
+    that has the name of something else that checks select, which are `selectors`."""
+    try:
+        tables = _Monitors.model_validate({"monitor": reading.tables(("monitor",))}).monitor
+    except ValidationError as error:
+        for problem in problems_in(error):
+            reading.problem(problem.paths[0], problem.sentence)
+        return ()
+    taken = [*selectors]
+    for index, table in enumerate(tables):
+        if table.called in taken:
+            reading.problem(
+                ("monitor", index),
+                f'"{table.called}" is another monitor, or selects something else in checks; give this one another '
+                f'name, such as name = "{table.called}_2"',
+            )
+        taken.append(table.called)
+    return tables
 
 
 def checks(reading: Reading, vocabulary: Vocabulary) -> tuple[Check, ...]:

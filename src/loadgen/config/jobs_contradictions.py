@@ -34,6 +34,7 @@ def contradictions(plan: JobsPlan, tree: Mapping[str, Any]) -> Found:
     yield from _of_ours(plan, _given(tree, "queue"), tree) if plan.is_ours else _of_a_library(plan, tree)
     yield from _of_the_publishes(plan)
     yield from _of_the_faults(plan)
+    yield from _of_the_monitors(plan)
 
 
 def _given(tree: Mapping[str, Any], table: str) -> Mapping[str, Any]:
@@ -105,6 +106,25 @@ def _of_the_publishes(plan: JobsPlan) -> Found:
         yield ("publish", "pause"), "is the time from one burst to the next; add their number, such as bursts = 5"
     if publishing.kinds and publishing.bursts > publishing.jobs:
         yield ("publish", "bursts"), f"must be at most the number of jobs, {publishing.jobs:,}"
+
+
+# ── Monitors ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _of_the_monitors(plan: JobsPlan) -> Found:
+    """Yield each monitor that reads the server under load where there is none, or one of another protocol."""
+    for index, each in enumerate(plan.monitors):
+        if each.server is not None:
+            continue
+        if each.kind == "memcached":
+            why = "reads the server under load, and no queue is in a memcached"
+        elif plan.adapter == "sqlite" and (
+            each.kind == "redis" or (each.kind == "proc" and not (each.pid or each.process))
+        ):
+            why = "reads the server under load, and SQLite has none"
+        else:
+            continue
+        yield ("monitor", index, "kind"), f'{why}; write server = "HOST:PORT" in [[monitor]], or another kind'
 
 
 # ── Faults ────────────────────────────────────────────────────────────────────────────────────────────────────────────

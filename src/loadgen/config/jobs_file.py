@@ -17,11 +17,12 @@ from loadgen.config.document.toml_file import TomlFile, parsed, text_of
 from loadgen.config.jobs_contradictions import DURABILITIES, contradictions
 from loadgen.config.overridden import overridden, put
 from loadgen.config.tables.table import Path as KeyPath
+from loadgen.config.told.monitors import without_credentials
 from loadgen.errors import UsageError
 from loadgen.jobs import cron
 from loadgen.jobs.backoff import Growth
 from loadgen.jobs.job import Terms
-from loadgen.jobs.load.metrics import vocabulary
+from loadgen.jobs.load.metrics import SELECTORS, vocabulary
 from loadgen.jobs.load.plan import (
     LIBRARIES,
     OURS,
@@ -35,6 +36,9 @@ from loadgen.jobs.load.plan import (
 )
 from loadgen.jobs.load.work import Act
 from loadgen.jobs.url import parse
+from loadgen.judge.check import Check, mistakes
+from loadgen.monitors.making import series_of
+from loadgen.monitors.plan import MonitorPlan
 from loadgen.units import format_duration, parse_duration, parse_rate, parse_size, shown
 
 MOST_JOBS = 10_000_000
@@ -218,8 +222,12 @@ _BASELINE: Rows = {
     "workers": ("workers", within(1, MOST_WORKERS)),
 }
 
-_TABLES = ("queue", "terms", "workers", "publish", "jobs", "chains", "schedules", "baseline", "fault", "check",
-           "settings")  # fmt: skip
+_TABLES = ("queue", "terms", "workers", "publish", "jobs", "chains", "schedules", "baseline", "fault", "monitor",
+           "check", "settings")  # fmt: skip
+
+
+_HOST, _SERVER = MonitorPlan("host", "host"), MonitorPlan("redis", "redis")
+"""The monitors of a test whose file names none: the second one where the storage is a server."""
 
 
 def read(path: Path, overrides: Overrides | None = None) -> JobsCase:
@@ -291,7 +299,10 @@ class _Reader:
         values["settings"] = tuple(self._settings())
         plan = JobsPlan(**({"name": name, "title": name} | values))
         plan = replace(plan, faults=tuple(self._faults(plan)))
-        plan = replace(plan, checks=embedded.checks(self._reading, vocabulary(len(plan.publishing.kinds))))
+        plan = replace(plan, monitors=self._monitors(plan))
+        names = vocabulary(len(plan.publishing.kinds), series_of(plan.monitors))
+        plan = replace(plan, checks=embedded.checks(self._reading, names))
+        plan = replace(plan, shows_monitors="monitor" in self._tree or _names_monitors(plan.checks, plan))
         for path, sentence in contradictions(plan, self._tree):
             self._reading.problem(path, sentence)
         self._flags_about_nothing(plan)
@@ -393,6 +404,12 @@ class _Reader:
             # Without a seed of its own a fault gets one of the test.
             yield JobFault(fault, on_workers, shares[index])
 
+    def _monitors(self, plan: JobsPlan) -> tuple[MonitorPlan, ...]:
+        """Return the monitors of the file; where it has none, those of every test."""
+        if "monitor" in self._tree:
+            return without_credentials(embedded.monitors(self._reading, SELECTORS))
+        return (_HOST,) if plan.adapter == "sqlite" else (_HOST, _SERVER)
+
     def _workers(self, index: int, table: Mapping[str, object]) -> dict[str, object]:
         """Return the workers of a fault as the nodes that it is on."""
         if "on" in table:
@@ -427,6 +444,12 @@ class _Reader:
 
     def _values(self, name: str, rows: Rows) -> dict[str, Any]:
         return self._reading.values((name,), self._reading.table((name,)), rows)
+
+
+def _names_monitors(checks: Sequence[Check], plan: JobsPlan) -> bool:
+    """Return True when one of the checks has a name that there is with monitors only."""
+    without = vocabulary(len(plan.publishing.kinds))
+    return any(mistakes(check.expr, without) for check in checks)
 
 
 def _scaled(kinds: Sequence[Kind], total: int) -> tuple[Kind, ...]:

@@ -10,17 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, ValidationError
-
 from loadgen.config import embedded
-from loadgen.config.document.problem import problems_in
 from loadgen.config.document.reading import Reading, Rows, as_number, as_share, as_text, one_of, within
 from loadgen.config.document.toml_file import parsed, text_of
 from loadgen.config.document.toml_text import toml_value
 from loadgen.config.overridden import overridden
-from loadgen.config.tables.monitor import MonitorTable
 from loadgen.config.tables.table import Path as KeyPath
-from loadgen.config.tables.table import Table
 from loadgen.config.told.monitors import series, without_credentials
 from loadgen.faults.fault import Fault, Layer
 from loadgen.faults.kinds import KINDS, Judged
@@ -104,12 +99,6 @@ _TRIAL: Rows = {"client": ("clients", _clients)}
 _TABLES = ("trial", "phases", "limits", "client", "fault", "check", "monitor")
 
 
-class _Monitors(Table):
-    """The monitors of a scenario."""
-
-    monitor: tuple[MonitorTable, ...] = Field(default=(), strict=False)
-
-
 def read(path: Path, overrides: Sequence[str] = ()) -> Scenario:
     """Return the scenario of a file. `overrides` are the words after each `--set`, such as `phases.fault=20s`.
 
@@ -164,7 +153,7 @@ class _Reader:
         values |= self._values("trial", _TRIAL)
         values["client"] = self._client()
         values["faults"] = tuple(self._faults(count, groups, values["phases"].fault_ns))
-        monitors = self._monitors()
+        monitors = embedded.monitors(self._reading, SELECTORS)
         values["monitors"] = without_credentials(monitors)
         values["checks"] = embedded.checks(self._reading, vocabulary(count, series(monitors)))
         return Scenario(**({"name": name, "title": ""} | values))
@@ -187,26 +176,6 @@ class _Reader:
             on = self._on(("fault", index), fault, table.get("group"), nodes, groups)
             # Without a seed of its own a fault gets one of the trial.
             yield replace(fault, on=on, seed=fault.seed if "seed" in table else 0)
-
-    def _monitors(self) -> tuple[MonitorTable, ...]:
-        """Return the monitors, which are written as in a configuration, and have no names of selectors in checks."""
-        found = self._reading.tables(("monitor",))
-        try:
-            tables = _Monitors.model_validate({"monitor": found}).monitor
-        except ValidationError as error:
-            for problem in problems_in(error):
-                self._reading.problem(problem.paths[0], problem.sentence)
-            return ()
-        taken = [*SELECTORS]
-        for index, table in enumerate(tables):
-            if table.called in taken:
-                self._reading.problem(
-                    ("monitor", index),
-                    f'"{table.called}" is another monitor, or selects something else in checks; give this one another '
-                    f'name, such as name = "{table.called}_2"',
-                )
-            taken.append(table.called)
-        return tables
 
     def _on(self, path: KeyPath, fault: Fault, group: object, nodes: int, groups: int) -> tuple[int, ...]:
         """Return the numbers of a fault's nodes; those of group 2 follow those of group 1."""

@@ -56,10 +56,10 @@ class Beside:
 
 
 @contextlib.contextmanager
-def opened(plans: Sequence[MonitorPlan], target: Target, server: WatchedServer | None) -> Iterator[Board | None]:
+def opened(plans: Sequence[MonitorPlan], target: Target | None, server: WatchedServer | None) -> Iterator[Board | None]:
     """Open the board of the monitors that read beside a load on a target, and close it on exit; None without monitors.
 
-    `server` is the server under load, if it is watched.
+    `target` is None where nothing under load has an address; `server` is the server under load, if it is watched.
     """
     if not plans:
         yield None

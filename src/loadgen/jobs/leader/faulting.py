@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from loadgen.events import Event
+from loadgen.events import FaultBegan, FaultEnded
 from loadgen.faults.bench import BenchUp
 from loadgen.faults.disk.shared import SharedDisk
 from loadgen.faults.fault import Fault, Layer
@@ -112,7 +112,9 @@ class OnDisk:
 class Faults:
     """All faults of a test, by their numbers in the plan."""
 
-    def __init__(self, faults: Sequence[JobFault], where: Place, crew: Crew, emit: Callable[[Event], None]) -> None:
+    def __init__(
+        self, faults: Sequence[JobFault], where: Place, crew: Crew, emit: Callable[[FaultBegan | FaultEnded], None]
+    ) -> None:
         self._faults = faults
         self._bench = where.bench
         self._emit = emit

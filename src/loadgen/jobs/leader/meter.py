@@ -14,6 +14,9 @@ from loadgen.usage import Usage
 STORAGE_NS = 200_000_000
 """The time between two readings of the storage's size."""
 
+KEPT_NS = NS_PER_S
+"""The time between two of them that are kept."""
+
 _ENOUGH_PENDING = 100
 """With fewer jobs, what a storage takes for itself is not small beside them."""
 
@@ -32,6 +35,8 @@ class Meter:
         self._rss_bytes = 0
         self.memory: list[tuple[float, float]] = []
         """Seconds, and the bytes of all workers that ran all the time."""
+        self.storage: list[tuple[int, int]] = []
+        """Monotonic times, and the bytes that the storage took."""
         self._first: dict[int, int] = {}
 
     def begin(self) -> None:
@@ -47,6 +52,8 @@ class Meter:
         if used is None:
             return
         self._most = max(used, self._most or 0)
+        if not self.storage or now_ns - self.storage[-1][0] >= KEPT_NS:
+            self.storage.append((now_ns, used))
         if self._before is not None and book.waiting >= _ENOUGH_PENDING:
             each = (used - self._before) / book.waiting
             # With more jobs, what does not belong to jobs is a smaller part.

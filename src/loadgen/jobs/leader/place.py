@@ -22,7 +22,7 @@ from loadgen.server_plan import ServerPlan, loopback
 from loadgen.target.talk import memory
 from loadgen.target.talk.clients import Connected, connected
 from loadgen.target.talk.identity import identify
-from loadgen.usage import Usage
+from loadgen.usage import Usage, WatchedServer
 
 SERVERS = ("redis-server", "valkey-server")
 """The programs that can be started for a queue in Redis, the first that is there."""
@@ -47,16 +47,22 @@ class Place:
     """True where it is made for this test, and goes with it."""
     used_bytes: Callable[[], int | None]
     """What it takes now: memory of Redis, or the size of the file and its log."""
-    usage: Callable[[], Usage | None]
-    """What its server has used; None where there is none of ours."""
     connected: Callable[[], Connected | None]
     """The connections of its server now; None where there is no server, or where it does not say."""
+    target: Target | None = None
+    """Its server, past any proxy; None for a file."""
+    server: WatchedServer | None = None
+    """Its server where loadgen started that; else None."""
     bench: BenchUp | None = None
     """The server with its faults; None for a file."""
     disk: SharedDisk | None = None
     """The disk of a file on which faults come; else None."""
     files: tuple[Path, ...] = ()
     """The files of the queue; none where it is in a server."""
+
+    def usage(self) -> Usage | None:
+        """Return what its server has used; None where there is none of ours."""
+        return self.server.usage() if self.server is not None else None
 
 
 @contextlib.contextmanager
@@ -98,7 +104,6 @@ def _file(plan: JobsPlan, url: SqliteUrl, disk: SharedDisk | None) -> Place:
         not plan.storage,
         used_bytes,
         lambda: None,
-        lambda: None,
         disk=disk,
         files=files,
     )
@@ -124,14 +129,14 @@ def _server(plan: JobsPlan, url: RedisUrl | None, up: BenchUp) -> Place:
     durability = plan.queue.durability or "none"
     words = identify(target) or "redis"
     name = f"{words}, AOF {durability}" if url is None and durability != "none" else words
-    server = up.server
     return Place(
         with_password(through),
         name,
         url is None,
         lambda: memory.used_bytes(target),
-        server.usage if server is not None else lambda: None,
         lambda: connected(target),
+        target,
+        up.server,
         up,
     )
 

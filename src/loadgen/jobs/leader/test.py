@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import sys
 import time
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loadgen.errors import LoadgenError, UsageError, WorkerError
-from loadgen.events import Event
+from loadgen.events import Event, FaultBegan, FaultEnded, Monitored
 from loadgen.host import machine
 from loadgen.jobs import ledger
 from loadgen.jobs.adapters.adapter import Adapter, Setup
@@ -43,7 +44,10 @@ from loadgen.jobs.load.evidence import Evidence
 from loadgen.jobs.load.plan import JobsPlan
 from loadgen.jobs.storage import StorageError
 from loadgen.jobs.url import RedisUrl, parse
+from loadgen.monitors.reading import Reading
 from loadgen.reason import Code, Reason
+from loadgen.runner import beside
+from loadgen.runner.beside import Beside
 from loadgen.runner.stop import Stop
 from loadgen.severity import Severity
 from loadgen.units import NS_PER_S, span
@@ -143,7 +147,14 @@ class _Led:
         self._producers: list[Process] = []
         self._start_ns = 0
         self._course = Course(plan.faults, plan.workers)
-        self._faults = Faults(plan.faults, where, self, test.emit)
+        self._news: list[FaultBegan | FaultEnded] = []
+        """What faults on the storage have done, until it is emitted."""
+        self._faults = Faults(plan.faults, where, self, self._news.append)
+        self._beside: Beside | None = None
+        self._readings: list[Reading] = []
+        """Those of monitors while the test was under way."""
+        self._over_ns: float = math.inf
+        """The end of the time in which readings of monitors count."""
         self._dark: tuple[int, ...] = ()
         """The workers that a power cut has ended, and that are not started again yet."""
         self._in_the_dark = 0
@@ -170,12 +181,17 @@ class _Led:
             self._await_producers()
             self._await_workers()
             server_before = self._where.usage()
+            board = stack.enter_context(beside.opened(plan.monitors, self._where.target, self._where.server))
+            self._beside = Beside(board, self._is_under_way) if board is not None else None
             cut_short, why = self._follow()
+            self._over_ns = time.monotonic_ns()
             used = _since(server_before, self._where.usage())
             workers = self.workers.usage()
             self._profiler.end()
             self._stop_workers()
             faults = self._faults.ended()
+            self._tell()
+            monitors = self._beside.reports() if self._beside is not None else ()
             self._take()
             inspection, held, noted = self._inspected()
             operations = self._operations()
@@ -193,11 +209,15 @@ class _Led:
             operations=operations,
             in_flight_at_kills=in_flight,
             memory=tuple(self._meter.memory),
+            storage=tuple(self._meter.storage),
+            monitors=monitors,
+            readings=tuple(self._readings),
             cpus=len(os.sched_getaffinity(0)),
         )
         if not cut_short and not why and not account.counts.attempted and not operations:
             why = (Reason(Code.NOTHING_JUDGED, "no job was published", Severity.UNKNOWN),)
         judged = not cut_short and not why
+        silent = beside.notes(monitors) if plan.shows_monitors else ()
         return JobsEnded(
             plan=plan,
             queue=queue,
@@ -206,12 +226,13 @@ class _Led:
             checks=checks.judged(evidence) if judged else (),
             faults=faults,
             cost=cost,
+            monitors=monitors,
             operations=operations,
             in_flight_at_kills=in_flight,
             censored_ns=max(account.unreclaimed_ns, default=None),
             reasons=why,
             profile=self._profiler.files,
-            notes=(*noted, *self._profiler.notes, *(remarks.remarks(evidence) if judged else ())),
+            notes=(*noted, *self._profiler.notes, *silent, *(remarks.remarks(evidence) if judged else ())),
             host=machine.fingerprint(),
             interrupted=cut_short,
         )
@@ -330,6 +351,7 @@ class _Led:
                 self.workers.go()
             if self._faults.carry_out(self._course.due(now_ns - self._start_ns, self._share())):
                 self._quiet_ns = time.monotonic_ns()
+            self._tell()
             self._look_after(now_ns)
             self._book.presume(now_ns - self._reclaimed_ns)
             if self._test.stop.is_set:
@@ -341,6 +363,18 @@ class _Led:
                 self._meter.read_workers(now_ns - self._start_ns, self.workers.living)
                 self._test.emit(progress.event(now_ns, self._book, publishing=self._publishing()))
             time.sleep(TICK_S)
+
+    def _tell(self) -> None:
+        """Emit what faults on the storage have done and what monitors have read, in the order of time."""
+        read = [*self._beside.news()] if self._beside is not None else []
+        news, self._news[:] = sorted([*self._news, *read], key=lambda each: each.at_ns), []
+        for each in news:
+            if isinstance(each, Monitored) and self._is_under_way(each.at_ns):
+                self._readings.append(each.reading)
+            self._test.emit(each)
+
+    def _is_under_way(self, at_ns: int) -> bool:
+        return at_ns <= self._over_ns
 
     def _take(self) -> None:
         if self._book.take(self._tail.news()):
@@ -415,6 +449,7 @@ class _Led:
             producer.tell(str(self._start_ns))
 
     def note(self, worker: int, words: str) -> None:
+        self._tell()
         t_s = (time.monotonic_ns() - self._start_ns) / NS_PER_S if self._start_ns else 0.0
         self._test.emit(WorkerNoted(str(worker), words, t_s))
 

@@ -12,6 +12,7 @@ from loadgen.faults.report import FaultReport
 from loadgen.jobs.load.account import Account
 from loadgen.jobs.load.plan import JobsPlan
 from loadgen.judge.named import Check
+from loadgen.monitors.report import MonitorReport
 from loadgen.reason import Reason
 from loadgen.severity import Severity
 from loadgen.units import NS_PER_S
@@ -136,6 +137,8 @@ class JobsEnded(Ending):
     faults: tuple[FaultReport, ...] = ()
     """In the order of the plan's."""
     cost: Cost = field(default_factory=Cost)
+    monitors: tuple[MonitorReport, ...] = ()
+    """What each monitor read, from the order to begin to the last end; empty without monitors."""
     operations: tuple[Operations, ...] = ()
     in_flight_at_kills: int = 0
     """Jobs that workers had begun and not ended when they were killed, added up."""

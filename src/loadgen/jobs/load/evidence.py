@@ -9,6 +9,8 @@ from loadgen.faults.report import FaultReport
 from loadgen.jobs.load.account import Account
 from loadgen.jobs.load.ended import Cost, Operations
 from loadgen.jobs.load.plan import JobFault, JobsPlan
+from loadgen.monitors.reading import Reading
+from loadgen.monitors.report import MonitorReport
 from loadgen.units import NS_PER_S
 
 
@@ -26,6 +28,11 @@ class Evidence:
     """Jobs that workers had begun and not ended when they were killed or paused, added up."""
     memory: tuple[tuple[float, float], ...] = ()
     """Readings of the workers' memory: seconds from the start, and the bytes of all workers that ran all the time."""
+    storage: tuple[tuple[int, int], ...] = ()
+    """Readings of the storage, one a second: the monotonic time, and the bytes that it took."""
+    monitors: tuple[MonitorReport, ...] = ()
+    readings: tuple[Reading, ...] = ()
+    """What the monitors read in the time of their reports, in the order of time."""
     cpus: int = 1
     """The CPUs that the test could use."""
 

@@ -15,8 +15,10 @@ from loadgen.jobs.load.evidence import Evidence
 from loadgen.judge import check
 from loadgen.judge.expression.dimension import COUNT, NUMBER, PER_TIME, SHARE, SIZE, TIME
 from loadgen.judge.expression.value import AtLeast, Scalar, Series, Unknown, exact
-from loadgen.judge.expression.vocabulary import Axis, Known, Over, Vocabulary
+from loadgen.judge.expression.vocabulary import MONITOR, Axis, Known, Over, Vocabulary
+from loadgen.judge.monitored import OF_MONITORS, MonitoredSeries, MonitorMetrics, of_monitors
 from loadgen.judge.named import Check
+from loadgen.monitors.making import series_of
 from loadgen.percentiles import PERCENTILES
 from loadgen.units import NS_PER_S
 
@@ -82,6 +84,12 @@ NAMES: Mapping[str, Known] = {
     "throughput": Known(PER_TIME, "completed jobs per time, from the first publish to the last end", over=Over.LEVEL),
     "baseline_throughput": Known(PER_TIME, "the throughput of the test before, where the file has [baseline]"),
     "waiting": Known(TIME, "median queueing of the jobs that began in each second", is_scalar=False, over=Over.LEVEL),
+    "storage": Known(
+        SIZE,
+        "what the storage takes, once a second: memory of Redis, or the size of the file and its log",
+        is_scalar=False,
+        over=Over.LEVEL,
+    ),
     "planned": Known(COUNT, "jobs that are to end, by the plan; firings of schedules are not among them"),
     "success": Known(SHARE, "share of the jobs that ended well, of those that were planned or published"),
     "dead_share": Known(SHARE, "share of the executed jobs that have failed for good"),
@@ -98,22 +106,27 @@ NAMES: Mapping[str, Known] = {
 }
 
 
-def vocabulary(kinds: int) -> Vocabulary:
-    """Return the names for a test with so many kinds of jobs."""
-    return Vocabulary(
-        NAMES,
-        {
-            "latency": Axis(tuple(LATENCIES)),
-            "kind": Axis(counted="kind", most=kinds),
-            "operation": Axis(OPERATIONS),
-        },
-    )
+SELECTORS = (*LATENCIES, *OPERATIONS, "kind")
+"""The words of selectors, which no monitor can be named."""
+
+
+def vocabulary(kinds: int, monitors: MonitoredSeries | None = None) -> Vocabulary:
+    """Return the names for a test with so many kinds of jobs, and with these monitors."""
+    monitors = monitors or {}
+    axes = {
+        "latency": Axis(tuple(LATENCIES)),
+        "kind": Axis(counted="kind", most=kinds),
+        "operation": Axis(OPERATIONS),
+        MONITOR: Axis(tuple(monitors)),
+    }
+    return Vocabulary({**NAMES, **(OF_MONITORS if monitors else {})}, axes, monitors)
 
 
 def judged(evidence: Evidence) -> tuple[Check, ...]:
     """Return the file's own checks with their answers."""
     plan = evidence.plan
-    answers = check.judge(plan.checks, vocabulary(len(plan.publishing.kinds)), JobsMetrics(evidence))
+    metrics = JobsMetrics(evidence)
+    answers = check.judge(plan.checks, metrics.names, metrics)
     return tuple(
         Check(f"check {number}", each.passed, each.found, limit=each.check.expr, level=each.check.level)
         for number, each in enumerate(answers, 1)
@@ -121,11 +134,17 @@ def judged(evidence: Evidence) -> tuple[Check, ...]:
 
 
 class JobsMetrics:
-    """The values of one test."""
+    """The values of one test. Points of series count from the first publish."""
 
     def __init__(self, evidence: Evidence) -> None:
+        plan = evidence.plan
         self._evidence = evidence
         self._account = evidence.account
+        self.names = vocabulary(len(plan.publishing.kinds), series_of(plan.monitors))
+        """The vocabulary of the test's checks."""
+        self._read = MonitorMetrics(plan.checks, self.names)
+        for reading in evidence.readings:
+            self._read.add(reading, reading.at_ns - self._account.first_ns)
 
     def scalar(self, name: str, chosen: Mapping[str, str | int]) -> Scalar:
         counts, cost = self._account.counts, self._evidence.cost
@@ -137,6 +156,8 @@ class JobsMetrics:
             fact = _FACTS[name][0]
             said = cost.facts.get(fact)
             return Fraction(said) if said is not None else Unknown(f"the queue does not say its {words(fact)}")
+        if name in OF_MONITORS:
+            return of_monitors(name, chosen.get(MONITOR), self._evidence.monitors)
         if name in _SIZES:
             size = getattr(cost, _SIZES[name][0])
             return exact(size) if size is not None else Unknown(f"{_SIZES[name][1]} was not measured")
@@ -145,6 +166,11 @@ class JobsMetrics:
         return self._other(name, counts)
 
     def series(self, name: str, chosen: Mapping[str, str | int]) -> Series | Unknown:
+        if MONITOR in chosen:
+            return self._read.series(name, chosen[MONITOR], self._evidence.monitors)
+        if name == "storage":
+            sizes = tuple((at_ns - self._account.first_ns, float(size)) for at_ns, size in self._evidence.storage)
+            return Series(sizes) if sizes else Unknown("the storage does not say what it takes")
         every = [(round(second.t_s * NS_PER_S), second) for second in self._account.seconds]
         if NAMES[name].over is Over.INTERVALS:
             if not every:

@@ -8,6 +8,7 @@ from loadgen.faults.fault import Fault
 from loadgen.jobs.job import Terms
 from loadgen.jobs.load.work import Act
 from loadgen.judge.check import Check
+from loadgen.monitors.plan import MonitorPlan
 from loadgen.units import NS_PER_S
 
 OURS = ("sqlite", "streams", "lists")
@@ -144,6 +145,10 @@ class JobsPlan:
     """False: workers do not renew their leases."""
     faults: tuple[JobFault, ...] = ()
     checks: tuple[Check, ...] = ()
+    monitors: tuple[MonitorPlan, ...] = ()
+    """What is read beside the test; by default its storage is the server under load."""
+    shows_monitors: bool = False
+    """True where the file or one of its checks asks for monitors; else only logs and records have what they read."""
     settings: tuple[tuple[str, str | int | float | bool], ...] = ()
     """Settings of a library, by its own names."""
     upstream: str = ""

@@ -6,6 +6,7 @@ Words from outside are escaped, so that they cannot break a table or become link
 from __future__ import annotations
 
 from loadgen.jobs.load.ended import JobsCompared, JobsEnded, QueueInspected
+from loadgen.output.formats import monitors
 from loadgen.output.paper.markdown import escaped, listed, table
 from loadgen.output.words import jobs, jobs_compared, named, queues
 
@@ -78,6 +79,7 @@ def _test(ended: JobsEnded, level: str) -> list[str]:
         *(table(["Total", "Value"], [[*fact] for fact in totals]) if jobs.has_results(ended) else []),
         "",
         *(line for title, headings, rows in tables if rows for line in (f"{title}:", "", *table(headings, rows), "")),
+        *monitors.markdown(jobs.monitors(ended)),
         *_checks(ended),
         *(line for title, sentences in lists.items() for line in listed(title, sentences)),
     ]

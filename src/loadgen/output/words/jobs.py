@@ -16,6 +16,7 @@ from loadgen.jobs.load.account import LATENCIES, Account, Counts, Share
 from loadgen.jobs.load.ended import JobsBegan, JobsEnded, JobsProgress, WorkerNoted
 from loadgen.jobs.load.plan import JobFault, JobsPlan, Kind
 from loadgen.jobs.load.work import Act
+from loadgen.monitors.report import MonitorReport
 from loadgen.output.words import figures, named, sentences
 from loadgen.severity import Severity
 from loadgen.snapshot import Histogram
@@ -383,6 +384,11 @@ def cost(ended: JobsEnded) -> Facts:
     if its.facts:
         found.append(("Queue", facts(its.facts)))
     return found
+
+
+def monitors(ended: JobsEnded) -> tuple[MonitorReport, ...]:
+    """Return what monitors read, where the test was asked for them."""
+    return ended.monitors if ended.plan.shows_monitors else ()
 
 
 def facts(of: Mapping[str, int]) -> str:

@@ -26,6 +26,7 @@ from loadgen.jobs.load.plan import Chains, JobFault, JobsPlan, Kind, Publishing,
 from loadgen.jobs.load.work import Act
 from loadgen.judge.check import Check, Level
 from loadgen.record.read.fields import Fields
+from loadgen.record.read.monitors import monitors
 from loadgen.record.read.reasons import reasons
 from loadgen.record.read.trial import check, fault, histogram, report
 from loadgen.severity import Severity
@@ -79,6 +80,7 @@ def _ended(record: Fields) -> JobsEnded:
         checks=tuple(map(check, record.parts("checks"))),
         faults=tuple(map(report, record.parts("faults"))),
         cost=_cost(record.part("cost")),
+        monitors=monitors(record),
         operations=tuple(
             Operations(each.text("name"), each.count("count"), each.count("failed"), each.ns("elapsed_secs"))
             for each in record.parts("operations")
@@ -179,6 +181,7 @@ def plan(record: Fields) -> JobsPlan:
         renews=bool(record.get("renews", True)),
         faults=tuple(map(_fault, record.parts("faults"))),
         checks=tuple(Check(each.text("expr"), Level(each.text("level"))) for each in record.parts("checks")),
+        shows_monitors=bool(record.get("shows_monitors", False)),
         settings=tuple(record.get("settings", {}).items()),
         seed=record.count("seed"),
     )

@@ -9,6 +9,7 @@ from loadgen.jobs.load.work import Act
 from loadgen.judge.check import Level
 from loadgen.record.schema.field import field, fields, part, record
 from loadgen.record.schema.latency import WHOLE_LATENCY
+from loadgen.record.schema.monitors import MONITORS
 from loadgen.record.schema.shape import (
     CODES,
     COUNT,
@@ -130,6 +131,12 @@ JOBS_PLAN = part(
         "checks",
         array_of(object_of({"expr": TEXT, "level": {"enum": [str(level) for level in Level]}})),
         "each `[[check]]`, with its `expr` and `level`",
+    ),
+    field(
+        "shows_monitors",
+        TRUTH,
+        "true when the file or one of its checks asks for monitors, and false when only logs and records have what "
+        "they read",
     ),
     field("settings", map_of(VALUE), "settings of the library, by its own names"),
     field("seed", _SEED, "the seed of everything random"),
@@ -273,6 +280,7 @@ JOBS = record(
     field("checks", _CHECKS, "every check, as in `trial`"),
     field("faults", array_of(REPORT), "what each fault of the plan did, as in `trial`; times from the first publish"),
     field("cost", COST.schema, "what the queue cost: see below"),
+    MONITORS,
     field(
         "operations",
         array_of(object_of({"name": TEXT, "count": COUNT, "failed": COUNT, "elapsed_secs": NUMBER})),

@@ -77,7 +77,7 @@ MONITORS = field(
     "monitors",
     array_of(MONITOR.schema),
     "what each monitor read in the measure window (of a search: while rates were tried; of a trial: from the baseline "
-    "on), see "
+    "on; of a test of jobs: from the order to begin to the last end), see "
     "[monitors](#monitors); absent without monitors",
     optional=True,
 )

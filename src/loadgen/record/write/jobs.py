@@ -19,6 +19,7 @@ from loadgen.jobs.load.ended import (
     WorkerNoted,
 )
 from loadgen.jobs.load.plan import Chains, JobFault, JobsPlan, Publishing, QueueSettings, Scheduling
+from loadgen.record.write.monitors import monitors
 from loadgen.record.write.spelling import codes, number, percent, secs, tallied, text, texts, timestamp, words
 from loadgen.record.write.trial import check, fault, report, times
 from loadgen.severity import Severity
@@ -85,6 +86,7 @@ def ended(event: JobsEnded) -> dict[str, Any]:
         "checks": [check(each) for each in event.checks],
         "faults": [report(each, account.first_ns) for each in event.faults],
         "cost": _cost(event.cost),
+        **monitors(event.monitors),
         "operations": [
             {
                 "name": text(each.name),
@@ -283,6 +285,7 @@ def plan(of: JobsPlan) -> dict[str, Any]:
         "renews": of.renews,
         "faults": [_fault(each) for each in of.faults],
         "checks": [{"expr": text(each.expr), "level": str(each.level)} for each in of.checks],
+        "shows_monitors": of.shows_monitors,
         "settings": {text(name): text(value) if isinstance(value, str) else value for name, value in of.settings},
         "seed": of.seed,
     }

@@ -51,6 +51,11 @@ class Clean(Laid):
         run, search, smoke, comparison = Run(page), Search(page), Smoke(page), Comparison(page)
         trial, campaign, stress, check = Trial(page), Campaign(page), Stress(page), Check(page)
         soak, jobs = Soak(page), Jobs(page)
+
+        def gap(event: MonitorGap) -> None:
+            if not jobs.hides_monitors:
+                run.gap(event)
+
         super().__init__(
             sink,
             {
@@ -58,7 +63,7 @@ class Clean(Laid):
                 **on(Configured, run.configured),
                 **on(PhaseBegan, run.phase),
                 **on(Sample, run.sample),
-                **on(MonitorGap, run.gap),
+                **on(MonitorGap, gap),
                 **on(Result, run.result),
                 **on(StepTaken, search.step),
                 **on(SearchEnded, search.ended),

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from loadgen.jobs.load.ended import JobsBegan, JobsCompared, JobsEnded, QueueInspected, WorkerNoted
 from loadgen.judge.named import Check
-from loadgen.output.formats import jobs_table
+from loadgen.output.formats import jobs_table, monitors
 from loadgen.output.paper.grid import grid
 from loadgen.output.paper.layout import fact, indented, rule, width, wrapped
 from loadgen.output.paper.page import Page
@@ -25,8 +25,11 @@ class Jobs:
     def __init__(self, page: Page) -> None:
         self._page = page
         self._paint = page.paint
+        self.hides_monitors = False
+        """True while a test is under way that was not asked for monitors."""
 
     def began(self, event: JobsBegan) -> None:
+        self.hides_monitors = not event.plan.shows_monitors
         self._page.print(
             *[""] * (event.number > 1),
             *(self._paint(line, "bold") for line in wrapped(jobs.title(event.plan))),
@@ -64,6 +67,7 @@ class Jobs:
             *self._table(headings, [[row.name, f"{row.count:,}", *row.cells] for row in rows]),
             *(line for words in jobs.signs(rows) for line in wrapped(words)),
             *self._listed("cost", [f"{label}: {words}" for label, words in jobs.cost(event)]),
+            *self._monitors(event),
             *self._listed("faults", jobs.faults(event)),
             *self._listed("storage errors", jobs.errors(account)),
             *self._checks(event.checks),
@@ -107,6 +111,10 @@ class Jobs:
         """Return sentences below a title; nothing without sentences."""
         lines = [f"  {line}" for words in sentences for line in wrapped(words, _room())]
         return ["", self._paint(title, "bold"), *lines] if lines else []
+
+    def _monitors(self, event: JobsEnded) -> list[str]:
+        headings, *rows = monitors.table(jobs.monitors(event)) or [""]
+        return ["", self._paint(headings, "bold"), *rows] if rows else []
 
     def _table(self, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
         if not rows:

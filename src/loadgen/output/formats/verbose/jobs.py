@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loadgen.jobs.load.ended import JobsBegan, JobsCompared, JobsEnded, JobsProgress, QueueInspected, WorkerNoted
-from loadgen.output.formats import jobs_table
+from loadgen.output.formats import jobs_table, monitors
 from loadgen.output.paper.grid import grid
 from loadgen.output.paper.layout import hung
 from loadgen.output.paper.log import Log
@@ -35,7 +35,7 @@ class Jobs:
     def ended(self, event: JobsEnded) -> None:
         level = "INFO" if event.severity is Severity.GOOD else "WARN"
         self._log.say(event.wall_s, f"{jobs.answer(event.severity)} {jobs.name(event.plan)}", level=level)
-        self._log.block(*hung(_below(event)))
+        self._log.block(*hung(_below(event)), *monitors.table(event.monitors))
 
     def compared(self, event: JobsCompared) -> None:
         places, lines = jobs_table.compared(event)
