@@ -285,11 +285,12 @@ jobs.sqlite ← units escape jobs jobs.sqlite.questions jobs.sqlite.rules jobs.s
 jobs.opened ← units errors jobs jobs.redis jobs.sqlite
 jobs.queue ← units errors jobs jobs.opened
 jobs.__init__ ← lazy jobs jobs.queue
-jobs.load ← units percentiles severity reason events engine._histogram stats faults.fault faults.kinds
+jobs.load ← judge.monitored monitors monitors.plan monitors.reading monitors.report
+    units percentiles severity reason events engine._histogram stats faults.fault faults.kinds
     faults.report faults.timeline judge.check judge.expression judge.named jobs
 jobs.adapters ← errors jobs jobs.load
 jobs.leader ← units errors escape severity reason version usage server_plan plan events faults.bench faults.disk
-    faults.operator
+    faults.operator monitors.reading
     faults.fault faults.report faults.timeline host runner target.talk target jobs jobs.queue jobs.adapters jobs.load
 
 # Verification: cases, and campaigns of them.

@@ -22,10 +22,12 @@ from loadgen.errors import UsageError
 from loadgen.jobs import cron
 from loadgen.jobs.backoff import Growth
 from loadgen.jobs.job import Terms
-from loadgen.jobs.load.metrics import SELECTORS, vocabulary
+from loadgen.jobs.load.metrics import SELECTORS, vocabulary_of
 from loadgen.jobs.load.plan import (
+    HOST,
     LIBRARIES,
     OURS,
+    SERVER,
     Chains,
     JobFault,
     JobsPlan,
@@ -37,8 +39,6 @@ from loadgen.jobs.load.plan import (
 from loadgen.jobs.load.work import Act
 from loadgen.jobs.url import parse
 from loadgen.judge.check import Check, mistakes
-from loadgen.monitors.making import series_of
-from loadgen.monitors.plan import MonitorPlan
 from loadgen.units import format_duration, parse_duration, parse_rate, parse_size, shown
 
 MOST_JOBS = 10_000_000
@@ -226,10 +226,6 @@ _TABLES = ("queue", "terms", "workers", "publish", "jobs", "chains", "schedules"
            "check", "settings")  # fmt: skip
 
 
-_HOST, _SERVER = MonitorPlan("host", "host"), MonitorPlan("redis", "redis")
-"""The monitors of a test whose file names none: the second one where the storage is a server."""
-
-
 def read(path: Path, overrides: Overrides | None = None) -> JobsCase:
     """Return the test of a file. Raises ConfigError with a sentence for every problem."""
     return case_of(text_of(path), path.stem, str(path), overrides)
@@ -299,9 +295,8 @@ class _Reader:
         values["settings"] = tuple(self._settings())
         plan = JobsPlan(**({"name": name, "title": name} | values))
         plan = replace(plan, faults=tuple(self._faults(plan)))
-        plan = replace(plan, monitors=self._monitors(plan))
-        names = vocabulary(len(plan.publishing.kinds), series_of(plan.monitors))
-        plan = replace(plan, checks=embedded.checks(self._reading, names))
+        plan = self._with_monitors(plan)
+        plan = replace(plan, checks=embedded.checks(self._reading, vocabulary_of(plan)))
         plan = replace(plan, shows_monitors="monitor" in self._tree or _names_monitors(plan.checks, plan))
         for path, sentence in contradictions(plan, self._tree):
             self._reading.problem(path, sentence)
@@ -404,11 +399,11 @@ class _Reader:
             # Without a seed of its own a fault gets one of the test.
             yield JobFault(fault, on_workers, shares[index])
 
-    def _monitors(self, plan: JobsPlan) -> tuple[MonitorPlan, ...]:
-        """Return the monitors of the file; where it has none, those of every test."""
+    def _with_monitors(self, plan: JobsPlan) -> JobsPlan:
+        """Return the plan with the monitors of the file; where it has none, with those of every test."""
         if "monitor" in self._tree:
-            return without_credentials(embedded.monitors(self._reading, SELECTORS))
-        return (_HOST,) if plan.adapter == "sqlite" else (_HOST, _SERVER)
+            return replace(plan, monitors=without_credentials(embedded.monitors(self._reading, SELECTORS)))
+        return replace(plan, monitors=(HOST,) if plan.adapter == "sqlite" else (HOST, SERVER))
 
     def _workers(self, index: int, table: Mapping[str, object]) -> dict[str, object]:
         """Return the workers of a fault as the nodes that it is on."""
@@ -448,7 +443,7 @@ class _Reader:
 
 def _names_monitors(checks: Sequence[Check], plan: JobsPlan) -> bool:
     """Return True when one of the checks has a name that there is with monitors only."""
-    without = vocabulary(len(plan.publishing.kinds))
+    without = vocabulary_of(replace(plan, monitors=()))
     return any(mistakes(check.expr, without) for check in checks)
 
 

@@ -195,7 +195,7 @@ class _Led:
             self._take()
             inspection, held, noted = self._inspected()
             operations = self._operations()
-        server = self._where.bench.server if self._where.bench is not None else None
+        server = self._where.server
         if server_end := server.exit_report() if server is not None else "":
             noted = (*noted, Reason(Code.SERVER_ENDED, server_end.removesuffix(".")))
         account = self._book.account(time.monotonic_ns(), held=held)

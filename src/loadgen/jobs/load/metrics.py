@@ -12,6 +12,7 @@ from fractions import Fraction
 from loadgen.engine._histogram import Histogram
 from loadgen.jobs.load.account import LATENCIES, Counts
 from loadgen.jobs.load.evidence import Evidence
+from loadgen.jobs.load.plan import JobsPlan
 from loadgen.judge import check
 from loadgen.judge.expression.dimension import COUNT, NUMBER, PER_TIME, SHARE, SIZE, TIME
 from loadgen.judge.expression.value import AtLeast, Scalar, Series, Unknown, exact
@@ -122,6 +123,11 @@ def vocabulary(kinds: int, monitors: MonitoredSeries | None = None) -> Vocabular
     return Vocabulary({**NAMES, **(OF_MONITORS if monitors else {})}, axes, monitors)
 
 
+def vocabulary_of(plan: JobsPlan) -> Vocabulary:
+    """Return the names for a test with this plan."""
+    return vocabulary(len(plan.publishing.kinds), series_of(plan.monitors))
+
+
 def judged(evidence: Evidence) -> tuple[Check, ...]:
     """Return the file's own checks with their answers."""
     plan = evidence.plan
@@ -140,7 +146,7 @@ class JobsMetrics:
         plan = evidence.plan
         self._evidence = evidence
         self._account = evidence.account
-        self.names = vocabulary(len(plan.publishing.kinds), series_of(plan.monitors))
+        self.names = vocabulary_of(plan)
         """The vocabulary of the test's checks."""
         self._read = MonitorMetrics(plan.checks, self.names)
         for reading in evidence.readings:

@@ -17,6 +17,9 @@ OURS = ("sqlite", "streams", "lists")
 LIBRARIES = ("rq", "celery", "arq", "taskiq", "dramatiq")
 """The adapters of libraries, each with workers of its own. All of them are on Redis."""
 
+HOST, SERVER = MonitorPlan("host", "host"), MonitorPlan("redis", "redis")
+"""The monitors of a test whose file names none: the second one where the queue is in Redis."""
+
 FAIR_JOBS = 200
 """A worker's fair share of jobs from which on shares are judged: below it, chance alone may differ by a fifth."""
 
