@@ -100,24 +100,35 @@ class Worker:
     async def run(self) -> None:
         """Work until `stop` is called and every job under way is settled, or until the storage fails for good."""
         try:
-            while self.failure is None:
-                if self._crash is not None:
-                    raise self._crash
-                self._wake.clear()
-                for action in self._consumer.due(time.monotonic_ns()):
-                    self._begin(self._carry_out(action))
-                if self._is_stopping and self._consumer.is_idle:
-                    return
-                next_ns = self._consumer.next_ns()
-                wait_s = None if next_ns is None else max(0.0, (next_ns - time.monotonic_ns()) / NS_PER_S)
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(wait_s):
-                        await self._wake.wait()
-        finally:
-            for task in [*self._tasks]:
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
-            self._write(Entry(What.POLLED, attempt=self.polls, fence=self.claims))
+            await self._work()
+        except GeneratorExit:
+            raise  # The loop is gone, and with it all that could be ended here.
+        except BaseException:
+            await self._end()
+            raise
+        await self._end()
+
+    async def _work(self) -> None:
+        while self.failure is None:
+            if self._crash is not None:
+                raise self._crash
+            self._wake.clear()
+            for action in self._consumer.due(time.monotonic_ns()):
+                self._begin(self._carry_out(action))
+            if self._is_stopping and self._consumer.is_idle:
+                return
+            next_ns = self._consumer.next_ns()
+            wait_s = None if next_ns is None else max(0.0, (next_ns - time.monotonic_ns()) / NS_PER_S)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(wait_s):
+                    await self._wake.wait()
+
+    async def _end(self) -> None:
+        """Cancel what is under way, and write what the worker has done."""
+        for task in [*self._tasks]:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._write(Entry(What.POLLED, attempt=self.polls, fence=self.claims))
 
     def stop(self) -> None:
         """Claim no more, and end `run` when every job under way is settled."""
