@@ -138,6 +138,10 @@ def test_what_monitors_read_is_shown_where_it_was_asked_for_and_logged_everywher
         for words in (title, gap):
             assert (words in text(form, "jobs_shared")) is asked, (form, words)
             assert (words in text(form, "jobs_passed")) is unasked, (form, words)
+    for events, shown in ((shared(), True), (passed(), False)):
+        stream = io.StringIO()
+        emit_all(events, create("markdown", stream))
+        assert ("| redis | used\\_memory |" in stream.getvalue()) is shown
 
 
 # ── Latencies ─────────────────────────────────────────────────────────────────────────────────────────────────────────
