@@ -56,8 +56,9 @@ class Meter:
             self.storage.append((now_ns, used))
         if self._before is not None and book.waiting >= _ENOUGH_PENDING:
             each = (used - self._before) / book.waiting
-            # With more jobs, what does not belong to jobs is a smaller part.
-            self._pending = each if self._pending is None else min(self._pending, each)
+            # With more jobs, what does not belong to jobs is a smaller part. A storage may give back what others had.
+            if each > 0.0:
+                self._pending = each if self._pending is None else min(self._pending, each)
 
     def read_workers(self, t_ns: int, workers: dict[int, Process]) -> None:
         """Take a reading of the workers."""
