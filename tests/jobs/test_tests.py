@@ -85,7 +85,7 @@ def test_killed_workers_lose_no_job_and_what_they_had_begun_is_reclaimed(adapter
     assert [report.effects for report in done.ended.faults] == [1, 1]
 
 
-@pytest.mark.parametrize("adapter", ("sqlite", "streams"))
+@pytest.mark.parametrize("adapter", ["sqlite", "streams"])
 def test_the_late_end_of_a_stopped_worker_is_refused(adapter: str, placed):
     work = (Kind(60, work_ns=200 * MS),)
     done = ran(placed(plan(work, adapter, faults=(on_worker("pause", 1, 0.3, for_s=3.0),))))
