@@ -116,3 +116,22 @@ def test_the_documented_program_runs(tmp_path: Path):
     (tmp_path / program[1]).write_text(program[2])
     ran = subprocess.run([sys.executable, program[1]], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert ran.stdout.splitlines() == ["to someone, attempt 1, fence 1", "{'sent': True}"], ran.stderr
+
+
+def test_a_program_whose_jobs_make_no_progress_is_given_up(tmp_path: Path):
+    (tmp_path / "own.py").write_text(f"{BEGINNING}        await asyncio.sleep(1000)\n{ENDING}")
+    plan = JobsPlan("own", "mine", workers=0, patience_ns=1_000_000_000)
+    url = f"sqlite://{tmp_path}/own.db"
+    done = AppTest(f"{tmp_path}/own.py:main", plan, lambda _: None, Stop(), url).ended()
+    assert done.exit_code is ExitCode.NO
+    assert done.account.counts.stuck + done.account.counts.lost == 10
+
+
+def test_a_ledger_that_cannot_be_read_whole_proves_nothing(tmp_path: Path):
+    done = ended(
+        "open(os.environ['LOADGEN_JOBS_LEDGER'], 'a').write('half a li\\n')",
+        tmp_path,
+        storage=f"sqlite://{tmp_path}/given.db",
+    )
+    assert done.exit_code is ExitCode.CANNOT_TELL
+    assert done.reasons[0].words == "10 lines of the ledger cannot be read: was its disk full?"

@@ -87,7 +87,8 @@ def test_killed_workers_lose_no_job_and_what_they_had_begun_is_reclaimed(adapter
 
 @pytest.mark.parametrize("adapter", ["sqlite", "streams"])
 def test_the_late_end_of_a_stopped_worker_is_refused(adapter: str, placed):
-    work = (Kind(60, work_ns=200 * MS),)
+    # Of two lengths, so that jobs do not all end together, with the stop just then.
+    work = (Kind(30, work_ns=170 * MS), Kind(30, work_ns=290 * MS))
     done = ran(placed(plan(work, adapter, faults=(on_worker("pause", 1, 0.3, for_s=3.0),))))
     found = done.counts
     assert 0 < found.refused == found.duplicate_executions <= done.ended.in_flight_at_kills
@@ -247,3 +248,10 @@ def test_a_redis_that_does_not_come_back_ends_the_test_when_the_patience_does():
     assert found.lost + found.stuck == found.acknowledged - found.completed
     assert done.ended.exit_code is ExitCode.NO
     assert any("refuses connections" in words for words in done.ended.account.errors)
+
+
+def test_a_disk_that_is_full_to_the_end_has_fired():
+    done = ran(plan(200, rate_per_s=200.0, patience_ns=2 * S, faults=(on_storage("disk_full", 0.3, for_s=0.0),)))
+    assert done.ended.faults[0].effects > 0
+    assert done.answers()["faults fired"] is True
+    assert done.counts.completed < 200

@@ -22,7 +22,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -412,8 +412,3 @@ class Queue:
     async def _opened(self) -> AsyncIterator[Storage]:
         await self.open()
         yield self._storage
-
-    @property
-    def counts(self) -> Mapping[str, int]:
-        """What this process's worker has done: polls, and jobs claimed."""
-        return {} if self._worker is None else {"polls": self._worker.polls, "claimed": self._worker.claims}

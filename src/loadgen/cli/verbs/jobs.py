@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
@@ -29,6 +30,7 @@ from loadgen.jobs.load.plan import OURS, JobsPlan
 from loadgen.jobs.log import FILE, LEVELS
 from loadgen.jobs.url import parse
 from loadgen.runner.stop import Stop
+from loadgen.units import parse_duration
 
 MOST_SWEPT = 20
 """The most numbers of workers of one sweep."""
@@ -237,7 +239,7 @@ def _logged(level: str | None) -> Iterator[None]:
 
 def _app(given: Given) -> ExitCode:
     """Put on a program of the user's own, which is told its storage, and nothing else."""
-    with_app = ("app", "storage", *(option.name for option in RESULTS.options))
+    with_app = ("app", "storage", "patience", *(option.name for option in RESULTS.options))
     if given.tests or (other := next((word for word in given.words if word.option.name not in with_app), None)):
         what = printable(given.tests[0], 60) if given.tests else other.spelling if other else ""
         raise UsageError(
@@ -248,8 +250,18 @@ def _app(given: Given) -> ExitCode:
     stop = Stop()
     # The program has workers of its own.
     plan = JobsPlan(given.app, "a test in Python", workers=0)
+    if given.patience is not None:
+        plan = replace(plan, patience_ns=_patience_ns(given.patience))
     with output.opened(verification.wanted(given)) as outputs, interrupts.caught(stop):
         return AppTest(given.app, plan, outputs.emit, stop, given.storage or "").ended().exit_code
+
+
+def _patience_ns(word: str) -> int:
+    """Return a patience. Raises UsageError for what is none."""
+    try:
+        return parse_duration(word)
+    except ValueError as error:
+        raise UsageError(f"--patience: {error}") from None
 
 
 def _inspect(given: Given) -> ExitCode:

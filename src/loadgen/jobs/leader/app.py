@@ -15,6 +15,7 @@ from loadgen.host import machine
 from loadgen.jobs import ledger
 from loadgen.jobs.leader import place
 from loadgen.jobs.leader.process import Process
+from loadgen.jobs.leader.test import damaged
 from loadgen.jobs.load import checks
 from loadgen.jobs.load.book import Book
 from loadgen.jobs.load.ended import JobsBegan, JobsEnded, JobsProgress, Stage
@@ -46,6 +47,8 @@ class AppTest:
     stop: Stop
     storage: str = ""
     """The URL that is passed to the function; empty: the function has its own."""
+    _is_given_up: bool = False
+    """True when jobs made no progress for the plan's patience, and the program was killed."""
 
     def ended(self) -> JobsEnded:
         """Run the test, and return its end, which is emitted too.
@@ -68,7 +71,7 @@ class AppTest:
                 interrupted = self._follow(process, tail, book, began_ns)
                 status = process.status()
                 said = _lines(output)
-                if not interrupted and status != ExitCode.YES:
+                if not interrupted and not self._is_given_up and status != ExitCode.YES:
                     error = process.last_words() or f"exit status {status}"
                     if status == ExitCode.USAGE:
                         raise UsageError(error)
@@ -77,6 +80,7 @@ class AppTest:
                 process.close()
             book.take(tail.news())
         account = book.account(time.monotonic_ns())
+        reasons = (*reasons, *damaged(tail))
         if not interrupted and not reasons and not account.counts.attempted:
             nothing = f"{self.app} published no job by loadgen.jobs.Queue"
             reasons = (Reason(Code.NOTHING_JUDGED, nothing, Severity.UNKNOWN),)
@@ -98,9 +102,14 @@ class AppTest:
 
     def _follow(self, process: Process, tail: ledger.Tail, book: Book, began_ns: int) -> bool:
         """Follow the process to its end; return True when somebody ended it."""
-        next_ns, last = began_ns + round(SAMPLE_S * NS_PER_S), 0
+        next_ns, last, progress_ns = began_ns + round(SAMPLE_S * NS_PER_S), 0, began_ns
         while process.status() is None:
-            book.take(tail.news())
+            if book.take(tail.news()) or not book.waiting:
+                progress_ns = time.monotonic_ns()
+            if time.monotonic_ns() - progress_ns > self.plan.patience_ns:
+                self._is_given_up = True
+                process.kill()
+                return False
             if self.stop.is_set:
                 process.begin_stop()
                 process.await_end(STOP_S)

@@ -87,6 +87,8 @@ class OnDisk:
         self._files = files
         self._crew = crew
         self._held: Counter[int] = Counter()
+        self._full: Fault | None = None
+        """The fault by which the disk is full now."""
 
     def begin(self, fault: Fault, node: int) -> None:
         if fault.kind == "power_cut":
@@ -94,16 +96,18 @@ class OnDisk:
             self._held[id(fault)] += self._disk.cut(self._files).files
         else:
             self._disk.fill(self._files)
+            self._full = fault
 
     def end(self, fault: Fault, node: int) -> None:
         if fault.kind == "power_cut":
             self._crew.start_again()
         else:
             self._held[id(fault)] += self._disk.refused
+            self._full = None
             self._disk.free()
 
     def effects(self, fault: Fault, node: int) -> int:
-        return self._held[id(fault)]
+        return self._held[id(fault)] + (self._disk.refused if fault is self._full else 0)
 
     def seen(self, fault: Fault, node: int) -> int | None:
         return None

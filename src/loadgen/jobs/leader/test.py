@@ -39,7 +39,7 @@ from loadgen.jobs.load import checks, remarks
 from loadgen.jobs.load.body import WORKER
 from loadgen.jobs.load.book import Book
 from loadgen.jobs.load.course import Course
-from loadgen.jobs.load.ended import Axis, JobsBegan, JobsEnded, Operations, WorkerNoted
+from loadgen.jobs.load.ended import Axis, JobsBegan, JobsEnded, JobsProgress, Operations, Stage, WorkerNoted
 from loadgen.jobs.load.evidence import Evidence
 from loadgen.jobs.load.plan import JobsPlan
 from loadgen.jobs.storage import StorageError
@@ -175,6 +175,7 @@ class _Led:
         test.emit(JobsBegan(plan, queue, __version__, test.number, test.of, test.axis))
         with ExitStack() as stack:
             stack.callback(self._close)
+            self._test.emit(self._at(Stage.STARTING))
             if not plan.publishing.before_workers:
                 self.workers.start(plan.workers)
             self._start_producers()
@@ -216,6 +217,7 @@ class _Led:
         )
         if not cut_short and not why and not account.counts.attempted and not operations:
             why = (Reason(Code.NOTHING_JUDGED, "no job was published", Severity.UNKNOWN),)
+        why = (*why, *damaged(self._tail))
         judged = not cut_short and not why
         silent = beside.notes(monitors) if plan.shows_monitors else ()
         return JobsEnded(
@@ -376,6 +378,12 @@ class _Led:
     def _is_under_way(self, at_ns: int) -> bool:
         return at_ns <= self._over_ns
 
+    def _at(self, stage: Stage) -> JobsProgress:
+        """Return that the test begins or ends."""
+        elapsed_s = (time.monotonic_ns() - self._start_ns) / NS_PER_S if self._start_ns else 0.0
+        book = self._book
+        return JobsProgress(stage, book.acknowledged, book.ended, self._expected(), 0.0, None, elapsed_s)
+
     def _take(self) -> None:
         if self._book.take(self._tail.news()):
             self._quiet_ns = time.monotonic_ns()
@@ -458,6 +466,7 @@ class _Led:
     def _stop_workers(self) -> None:
         """Have the workers end well, and kill those that do not."""
         # What the storage does not take now it will not take soon.
+        self._test.emit(self._at(Stage.STOPPING))
         timeout_s = TROUBLED_STOP_S if self._book.is_troubled else STOP_S
         for number in self.workers.stop(timeout_s):
             self.note(number, f"did not end within {span(round(timeout_s * NS_PER_S))} of SIGTERM, and was killed")
@@ -511,6 +520,14 @@ async def _inspect(told: QueueSetup, *, clears: bool) -> Inspection:
         return inspection
     finally:
         await queue.stop()
+
+
+def damaged(tail: ledger.Tail) -> tuple[Reason, ...]:
+    """Return why a test proves nothing whose ledger cannot be read whole."""
+    if not tail.damaged:
+        return ()
+    lines = f"{tail.damaged:,} line{'s' * (tail.damaged > 1)} of the ledger"
+    return (Reason(Code.UNACCOUNTED, f"{lines} cannot be read: was its disk full?", Severity.INVALID),)
 
 
 def _left(inspection: Inspection) -> str:

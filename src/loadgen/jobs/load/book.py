@@ -64,8 +64,6 @@ class _Worker:
     begins: int = 0
     busy_ns: int = 0
     polls: int = 0
-    claimed: int = 0
-    first_ns: int = 0
 
 
 class Book:
@@ -319,7 +317,6 @@ class Book:
     def _polled(self, entry: Entry) -> None:
         worker = self._worker(entry)
         worker.polls += entry.attempt
-        worker.claimed += entry.fence
 
     def _on_fired(self, entry: Entry) -> None:
         # A firing's job is named after its intended time.
@@ -369,7 +366,7 @@ class Book:
     def _worker(self, entry: Entry) -> _Worker:
         found = self._workers.get(entry.worker)
         if found is None:
-            self._workers[entry.worker] = found = _Worker(first_ns=entry.t_ns)
+            self._workers[entry.worker] = found = _Worker()
         return found
 
     def _second(self, t_ns: int) -> list[int]:

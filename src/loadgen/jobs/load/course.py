@@ -59,9 +59,3 @@ class Course:
         """True while a fault has begun whose end has a time of its own."""
         ends = {(turn.number, turn.node) for at_ns, turn in self._by_time if not turn.begins and at_ns < _FOR_EVER_NS}
         return any(place in ends for place in self._open)
-
-    def rest(self) -> Iterator[Turn]:
-        """Yield the end of each fault that is under way: the test is over."""
-        for number, node in sorted(self._open):
-            yield Turn(number, node, begins=False)
-        self._open.clear()
