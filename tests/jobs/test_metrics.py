@@ -172,3 +172,17 @@ def test_a_monitor_that_gave_no_reading_cannot_tell_and_says_why() -> None:
     silent = of_monitors("min(memory_available) > 1GB")
     assert silent.passed is None
     assert "the monitor host gave no reading: gone" in silent.found
+
+
+def test_the_rate_is_that_of_the_schedule_and_0_without_one() -> None:
+    from loadgen.config import jobs_presets
+    from loadgen.config.jobs_file import Overrides
+
+    def answers(rate: float) -> list[bool | None]:
+        case = jobs_presets.case("throughput", Overrides(flags={"--rate": rate} if rate else {}))
+        found = metrics.judged(evidence(case.plan))
+        return [check.passed for check in found if check.limit.startswith("intended_rate")]
+
+    # Without a schedule the queueing is not asked; with one and nothing measured, it cannot be told.
+    assert answers(0.0) == [True, True]
+    assert answers(100.0) != [True, True]

@@ -91,6 +91,7 @@ NAMES: Mapping[str, Known] = {
         is_scalar=False,
         over=Over.LEVEL,
     ),
+    "intended_rate": Known(PER_TIME, "intended publishes per time; 0 where there is no schedule"),
     "planned": Known(COUNT, "jobs that are to end, by the plan; firings of schedules are not among them"),
     "success": Known(SHARE, "share of the jobs that ended well, of those that were planned or published"),
     "dead_share": Known(SHARE, "share of the executed jobs that have failed for good"),
@@ -233,6 +234,8 @@ class JobsMetrics:
             case "baseline_throughput":
                 before = self._evidence.plan.baseline_per_s
                 return exact(before) / NS_PER_S if before is not None else Unknown("there was no test before this one")
+            case "intended_rate":
+                return exact(self._evidence.plan.publishing.rate_per_s) / NS_PER_S
             case "planned":
                 return Fraction(self._evidence.plan.jobs)
             case "success":
