@@ -74,11 +74,13 @@ def test_monitors_read_beside_a_test_what_its_checks_ask_for(placed):
 @pytest.mark.parametrize("adapter", OURS)
 def test_killed_workers_lose_no_job_and_what_they_had_begun_is_reclaimed(adapter: str, placed):
     faults = (on_worker("kill", 1, 0.3), on_worker("kill", 2, 0.6))
-    done = ran(placed(plan((Kind(600, work_ns=30 * MS),), adapter, workers=4, faults=faults)))
+    # Of two lengths, so that a worker's jobs do not all end just when it is killed.
+    work = (Kind(150, work_ns=50 * MS), Kind(150, work_ns=90 * MS))
+    done = ran(placed(plan(work, adapter, workers=4, faults=faults)))
     found = done.counts
-    assert (found.completed, found.lost, found.duplicate_effects, found.stuck) == (600, 0, 0, 0)
+    assert (found.completed, found.lost, found.duplicate_effects, found.stuck) == (300, 0, 0, 0)
     assert found.duplicate_executions + found.presumed == done.ended.in_flight_at_kills > 0
-    reclaim = done.ended.account.latencies["reclaim"]
+    reclaim = done.ended.account.reclaim
     assert reclaim.count == found.duplicate_executions
     assert reclaim.max <= QUICK.lease_ns + QUICK.sweep_ns + 1 * S
     assert done.ended.severity is Severity.GOOD, done.failed()

@@ -50,6 +50,13 @@ def broken(profile: Profile = CALM, **options: Any) -> set[str]:
     return {outcome.invariant for outcome in outcomes(profile, **options) if outcome.failed}
 
 
+def finds(invariant: str, profile: Profile = CALM, seeds: int = 6, operations: int = OPERATIONS) -> bool:
+    """True when one of the seeds finds that invariant broken; the seeds after it are not run."""
+    kind = ClientKind(profile, operations)
+    found = (kind.run(Tape.seeded(profile.name, seed)) for seed in range(seeds))
+    return any(outcome.failed and outcome.invariant == invariant for outcome in found)
+
+
 @pytest.mark.parametrize("profile", PROFILES, ids=lambda profile: profile.name)
 def test_the_client_keeps_its_promises_with_every_seed_and_a_seed_is_one_run(profile: Profile) -> None:
     kind = Twice(ClientKind(profile, OPERATIONS))
@@ -143,7 +150,7 @@ def test_a_damaged_client_breaks_the_law_that_guards_it(
     damaged: type[Client], invariant: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(laws, "Client", damaged)
-    assert invariant in broken()
+    assert finds(invariant)
 
 
 def test_a_value_that_lives_too_long_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -154,15 +161,15 @@ def test_a_value_that_lives_too_long_is_found(monkeypatch: pytest.MonkeyPatch) -
             await super().set(key, value, ttl_s * 3600)
 
     lasting = replace(CALM, name="lasting", pauses_s=(0.05,), callers=(1,))
-    assert broken(lasting, seeds=20) == set()
+    assert broken(lasting) == set()
     monkeypatch.setattr(laws, "Client", Eternal)
-    assert history.EXPIRES in broken(lasting, seeds=20)
+    assert finds(history.EXPIRES, lasting, seeds=20)
 
 
 def test_a_proxy_that_keeps_connections_of_a_client_that_is_gone_is_found() -> None:
     [profile] = [each for each in PROFILES if each.name == "client_toxics"]
     with MUTANTS["slow_close never closes"].planted():
-        assert laws.CLEARED in broken(profile, seeds=30, operations=60)
+        assert finds(laws.CLEARED, profile, seeds=30, operations=60)
 
 
 def test_an_old_value_that_comes_back_breaks_the_register(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,7 +185,7 @@ def test_an_old_value_that_comes_back_breaks_the_register(monkeypatch: pytest.Mo
             return found if found is None else self.first.setdefault(key, found)
 
     monkeypatch.setattr(laws, "Client", Stale)
-    assert history.REGISTER in broken()
+    assert finds(history.REGISTER)
 
 
 def test_a_write_that_is_tried_again_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -192,9 +199,9 @@ def test_a_write_that_is_tried_again_is_found(monkeypatch: pytest.MonkeyPatch) -
 
     cut = replace(CALM, name="cut", faults=(CUT,), mean_faults=8, within_s=0.01, pauses_s=(0.0,))
     cut = replace(cut, options={**SIMPLE, "retries": (2,)}, callers=(16,))
-    assert broken(cut, seeds=20) == set()
+    assert broken(cut) == set()
     monkeypatch.setattr(laws, "Client", Eager)
-    assert history.ONCE in broken(cut, seeds=20)
+    assert finds(history.ONCE, cut, seeds=20)
 
 
 def test_a_request_that_no_caller_made_breaks_the_account(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -206,7 +213,7 @@ def test_a_request_that_no_caller_made_breaks_the_account(monkeypatch: pytest.Mo
             return await super().touch(key, ttl_s)
 
     monkeypatch.setattr(laws, "Client", Chatty)
-    assert laws.ACCOUNT in broken(replace(CALM, callers=(1,)))
+    assert finds(laws.ACCOUNT, replace(CALM, callers=(1,)))
 
 
 BREAKING = Profile(
@@ -235,9 +242,9 @@ def test_transitions_that_breakers_do_not_make_are_found(monkeypatch: pytest.Mon
 
     assert broken(BREAKING) == set()
     monkeypatch.setattr(laws, "Client", Jumping)
-    assert laws.LEGAL in broken(BREAKING)
+    assert finds(laws.LEGAL, BREAKING)
     monkeypatch.setattr(laws, "Client", Hasty)
-    assert laws.STAYS in broken(BREAKING)
+    assert finds(laws.STAYS, BREAKING)
 
 
 def test_a_client_that_does_not_recover_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,7 +256,7 @@ def test_a_client_that_does_not_recover_is_found(monkeypatch: pytest.MonkeyPatch
 
     assert broken(replace(BREAKING, recovers=True)) == set()
     monkeypatch.setattr(laws, "Client", Patient)
-    assert laws.RECOVERS in broken(replace(BREAKING, recovers=True))
+    assert finds(laws.RECOVERS, replace(BREAKING, recovers=True))
 
 
 def test_a_breaker_that_stays_half_open_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,7 +267,7 @@ def test_a_breaker_that_stays_half_open_is_found(monkeypatch: pytest.MonkeyPatch
             super().__init__(nodes, **{**options, "breaker_max_requests": 1000})
 
     monkeypatch.setattr(laws, "Client", Doubting)
-    assert laws.CLOSES in broken(replace(BREAKING, recovers=True))
+    assert finds(laws.CLOSES, replace(BREAKING, recovers=True))
 
 
 PRIORITIES = Priorities(Tape.of(()), events=10, changes=0, window_ns=10_000_000)

@@ -131,11 +131,8 @@ def policy_aside(tape: Tape) -> Order:
 def settled() -> Iterator[None]:
     """Have collections of garbage pass over all that was there before the first run, such as modules."""
     gc.collect()
-    gc.freeze()
-    try:
+    with seal.passed_over():
         yield
-    finally:
-        gc.unfreeze()
 
 
 def ran(

@@ -160,6 +160,21 @@ _OUTSIDE = frozenset({"asyncio", "threading", "selectors", "queue", "socket", "_
 
 
 @contextmanager
+def passed_over() -> Iterator[None]:
+    """Have collections of garbage pass over all that is there by now, until the outermost of these contexts ends.
+
+    A process that has frozen its objects itself keeps them frozen.
+    """
+    is_outermost = not gc.get_freeze_count()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        if is_outermost:
+            gc.unfreeze()
+
+
+@contextmanager
 def sealed() -> Iterator[None]:
     """Put the replacements into every module that is imported, and take them out at the end.
 
@@ -173,12 +188,11 @@ def sealed() -> Iterator[None]:
     socket.getaddrinfo = _getaddrinfo
     socket.socket.connect = _connect  # type: ignore[method-assign, assignment]
     socket.socket.connect_ex = _connect_ex  # type: ignore[method-assign, assignment]
-    # What there is by now is no garbage of a world's, and is not looked through after each.
-    gc.freeze()
     try:
-        yield
+        # What there is by now is no garbage of a world's, and is not looked through after each.
+        with passed_over():
+            yield
     finally:
-        gc.unfreeze()
         random.Random.seed = _REAL_SEED  # type: ignore[method-assign]
         socket.getaddrinfo = _REAL_GETADDRINFO
         socket.socket.connect = _REAL_CONNECT  # type: ignore[method-assign]
