@@ -92,6 +92,7 @@ cdef class Engine(Sender):
             lane = Lane(self.recorder, count * plan.wire.pipeline_depth, backfill=plan.workload.backfill_on_miss,
                         history=history)
             lane.server = server
+            lane.name = str(plan.target.endpoints[server])
             lane.first = n
             lane.count = count
             # Each lane has a seed of its own, so that the requests to a server do not depend on another server's speed.

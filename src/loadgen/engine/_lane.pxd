@@ -48,6 +48,7 @@ cdef class Lane(Sink):
     cdef int count
     cdef int next             # the connection at which the next search for room begins
     cdef int server           # the server's number, on ketama's circle too
+    cdef str name             # the server's name in outputs: its endpoint, as the user wrote it
     cdef Workload prefill     # the requests of a prefill
     cdef Workload mix         # the requests of a load
     cdef Workload workload    # whichever of the two is sent now
