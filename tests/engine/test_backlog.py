@@ -15,10 +15,10 @@ from loadgen._request import PHASE_NAMES
 from loadgen.engine import _keys
 from loadgen.engine._backlog import count
 from loadgen.engine._histogram import Histogram
-from loadgen.engine._ketama import Ketama
 from loadgen.engine._recorder import Recorder
+from loadgen.engine._route import Route
 from loadgen.engine._schedule import Arrivals, Even, Paced, Poisson
-from loadgen.engine._workload import Mix
+from loadgen.engine._workload import Draws, Mix
 
 S = 1_000_000_000
 MEASURE = PHASE_NAMES.index("measure")
@@ -31,7 +31,7 @@ FLAT = [(2 * S, 377.7, 377.7, 0)]
 
 def mixed(weights: tuple[int, int, int] | None = (80, 20, 0)) -> Mix:
     named = list(zip(("get", "set", "delete"), weights, strict=True)) if weights else [("ping", 1)]
-    return Mix(named, _keys.create("uniform", 100, 1, 1.0, 1), Ketama(["a"], 3, 100), 0, 1)
+    return Mix(named, Draws(_keys.create("uniform", 100, 1, 1.0, 1), Route()), 0, 1)
 
 
 def schedule(profile: list[tuple[int, float, float, int]], arrivals: Arrivals, start_ns: int = 0) -> Paced:

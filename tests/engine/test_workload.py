@@ -11,7 +11,7 @@ import pytest
 
 from loadgen.engine._ketama import Ketama
 from loadgen.engine._keys import Keys, Zipf
-from loadgen.engine._workload import Mix
+from loadgen.engine._workload import Draws, Mix
 
 COMMANDS = ("get", "set", "delete")
 DRAWS = 100_000
@@ -28,7 +28,7 @@ def workload(
     server: int = 0,
 ) -> Mix:
     named = list(zip(COMMANDS, weights, strict=True)) if weights else [("ping", 1)]
-    return Mix(named, keys or Keys(1000, seed), Ketama(names, 16, 1000), server, seed)
+    return Mix(named, Draws(keys or Keys(1000, seed), Ketama(names, 16, 1000)), server, seed)
 
 
 def commands(work: Mix, draws: int = DRAWS) -> list[str]:
@@ -97,6 +97,22 @@ def test_only_keys_of_its_server_are_drawn_and_all_of_them() -> None:
     for server in range(3):
         drawn = {key for _, key in workload((1, 1, 0), names=THREE, server=server).drawn(DRAWS)}
         assert drawn == {key for key in range(1000) if ketama.owner_of(key) == server}
+
+
+def test_lanes_share_the_draws_of_keys_and_each_key_is_drawn_once() -> None:
+    ketama = Ketama(THREE, 16, 1000)
+    draws = Draws(Keys(1000, 1), ketama)
+    lanes = [Mix((("get", 1),), draws, lane, 1) for lane in range(3)]
+    taken = [[key for _, key in lane.drawn(100)] for lane in lanes]
+    drawn = Keys(1000, 1).drawn(1000)
+    assert taken == [[key for key in drawn if ketama.owner_of(key) == lane][:100] for lane in range(3)]
+
+
+def test_a_lane_that_takes_no_keys_holds_up_no_other() -> None:
+    ketama = Ketama(THREE, 16, 1000)
+    lane = Mix((("get", 1),), Draws(Keys(1000, 1), ketama), 1, 1)
+    own = [key for key in Keys(1000, 1).drawn(40_000) if ketama.owner_of(key) == 1]
+    assert [key for _, key in lane.drawn(10_000)] == own[:10_000]
 
 
 @pytest.mark.parametrize("weights", [(0, 0, 0), (1, -1, 5)])

@@ -57,10 +57,11 @@ engine._clock ←
 engine._random ←
 engine._histogram ←
 engine._busy ←
-engine._ketama ← _buffer
+engine._route ←
+engine._ketama ← _buffer engine._route
 engine._keys ← engine._random
 engine._values ← _mark engine._random
-engine._workload ← _request engine._random engine._ketama engine._keys
+engine._workload ← _request engine._random engine._route engine._keys
 engine._schedule ← engine._random
 engine._sink ← _request
 engine._recorder ← _request engine._histogram engine._sink
@@ -82,7 +83,7 @@ engine._pool ← _buffer _mark _request _codec _resp _memcache engine._random en
 engine._window ← _request engine._recorder engine._time engine._pauses
 engine._choice ← engine._random engine._lane engine._connection
 engine._evidence ← engine._busy engine._lane engine._transport engine._connection
-engine._engine ← _request engine._busy engine._ketama engine._keys engine._workload engine._schedule
+engine._engine ← _request engine._busy engine._route engine._ketama engine._keys engine._workload engine._schedule
     engine._sink engine._recorder engine._backlog engine._history engine._pipeline engine._lane engine._time
     engine._transport engine._connection engine._pauses engine._reactor engine._pool engine._window engine._choice
     engine._evidence

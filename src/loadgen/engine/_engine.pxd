@@ -1,6 +1,6 @@
 # One worker's loop: it decides which connection sends what, and when. Its pool and its lanes carry that out.
 #
-# Each server has a lane. With several servers, ketama assigns every key to a lane, and a lane that waits delays no
+# Each server has a lane. With several servers, a route assigns every key to a lane, and a lane that waits delays no
 # other.
 
 from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
@@ -9,11 +9,11 @@ from loadgen._request cimport Commands
 from loadgen.engine._choice cimport Choice
 from loadgen.engine._connection cimport Connection
 from loadgen.engine._history cimport History
-from loadgen.engine._ketama cimport Ketama
 from loadgen.engine._lane cimport Lane
 from loadgen.engine._pool cimport Pool, Sender
 from loadgen.engine._reactor cimport Reactor
 from loadgen.engine._recorder cimport Recorder
+from loadgen.engine._route cimport Route
 from loadgen.engine._schedule cimport Schedule
 from loadgen.engine._time cimport Time
 from loadgen.engine._window cimport Window
@@ -42,7 +42,7 @@ cdef class Engine(Sender):
     cdef Recorder recorder
     cdef readonly History history  # None: no history is kept
     cdef Commands table
-    cdef Ketama ketama
+    cdef Route route          # the lane of each key
     cdef Choice choice        # picks the connection for a due request
     cdef Window window        # of the newest load
     cdef list lanes

@@ -14,6 +14,7 @@ from loadgen.engine._connection cimport (
 )
 from loadgen.engine._evidence cimport evidence_after, evidence_before
 from loadgen.engine._keys cimport Keys
+from loadgen.engine._ketama cimport Ketama
 from loadgen.engine._lane cimport Taken, has_owed, has_requeued
 from loadgen.engine._pauses cimport LATE_NS
 from loadgen.engine._pipeline cimport pipeline_expire, pipeline_is_stalled, pipeline_open
@@ -22,7 +23,7 @@ from loadgen.engine._schedule cimport NEVER, Closed, Even, Paced, Poisson, Sched
 from loadgen.engine._sink cimport Sink
 from loadgen.engine._transport cimport Sockets, Transport
 from loadgen.engine._window cimport Window
-from loadgen.engine._workload cimport Mix, Prefill
+from loadgen.engine._workload cimport Draws, Mix, Prefill
 
 cdef int64_t MS = 1_000_000
 
@@ -54,6 +55,7 @@ cdef class Engine(Sender):
     def __cinit__(self, plan, int index, notify, Reactor reactor, Transport net=None, History history=None):
         cdef Lane lane
         cdef Keys keys
+        cdef Draws draws
         cdef int i, n
         own = plan.workers[index]
         self.index = index
@@ -76,15 +78,17 @@ cdef class Engine(Sender):
         self.window = Window(self.time, self.recorder)
         self.choice = Choice(plan.wire.request_distribution, own.seed)
         keyspace = plan.workload.keyspace
-        self.ketama = Ketama([str(e) for e in plan.target.endpoints], keyspace.length, keyspace.count,
-                             keyspace.prefix.encode())
+        self.route = Ketama([str(e) for e in plan.target.endpoints], keyspace.length, keyspace.count,
+                            keyspace.prefix.encode())
         self.pool = Pool(plan, index, self.table, reactor, Sockets() if net is None else net, self, history)
         self.quick_tick_ns = max(MS, self.pool.n_connections * 1000)
         self.touched = <Connection **>PyMem_Calloc(max(self.pool.n_connections, 1), sizeof(Connection *))
         if self.touched == NULL:
             raise MemoryError()
         popularity = _keys.create(keyspace.distribution, keyspace.count, 0, keyspace.zipf_exponent, plan.seed)
-        shares = _workload.shares(popularity, self.ketama)
+        shares = _workload.shares(popularity, self.route)
+        keys = _keys.create(keyspace.distribution, keyspace.count, own.seed, keyspace.zipf_exponent, plan.seed)
+        draws = Draws(keys, self.route)
         self.lanes = []
         n = 0
         for server in range(self.pool.n_servers):
@@ -95,11 +99,10 @@ cdef class Engine(Sender):
             lane.name = str(plan.target.endpoints[server])
             lane.first = n
             lane.count = count
-            # Each lane has a seed of its own, so that the requests to a server do not depend on another server's speed.
+            # Each lane draws its commands by a seed of its own.
             seed = own.seed + server * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
-            keys = _keys.create(keyspace.distribution, keyspace.count, seed, keyspace.zipf_exponent, plan.seed)
-            lane.mix = Mix(plan.mix, keys, self.ketama, server, seed, self.table)
-            lane.prefill = Prefill(self.ketama, server, self.table.first(WRITE), own.prefill_first,
+            lane.mix = Mix(plan.mix, draws, server, seed, self.table)
+            lane.prefill = Prefill(self.route, server, self.table.first(WRITE), own.prefill_first,
                                    own.prefill_first + own.prefill_count)
             lane.seed = seed
             lane.share = own.share * shares[server]

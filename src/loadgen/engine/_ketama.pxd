@@ -2,13 +2,14 @@
 
 from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
+from loadgen.engine._route cimport Route
+
 cdef struct Point:
     uint32_t at
     uint32_t server
 
 
-cdef class Ketama:
-    cdef readonly int servers
+cdef class Ketama(Route):
     cdef int key_length          # the prefix included
     cdef bytes prefix
     cdef const char *prefix_text  # of `prefix`
@@ -19,4 +20,3 @@ cdef class Ketama:
     cdef uint64_t owned     # ids that the table covers
 
     cdef int place(self, names) except -1
-    cdef int owner(self, uint64_t key) noexcept nogil

@@ -1,7 +1,8 @@
 from collections.abc import Sequence
+from typing import final
 
-class Ketama:
-    servers: int
+from loadgen.engine._route import Route
+
+@final
+class Ketama(Route):
     def __init__(self, names: Sequence[str], key_length: int, count: int, prefix: bytes = b"") -> None: ...
-    def shares(self, count: int) -> list[float]: ...
-    def owner_of(self, key: int) -> int: ...

@@ -8,6 +8,8 @@ from libc.stdint cimport int32_t
 from libc.stdlib cimport free, malloc, qsort
 from libc.string cimport memcpy, memset
 
+cimport cython
+
 from loadgen._buffer cimport write_key
 
 # Up to this many keys, the server of every id is looked up once, when the run starts.
@@ -81,7 +83,8 @@ cdef int by_place(const void *a, const void *b) noexcept nogil:
     return (p.server > q.server) - (p.server < q.server)
 
 
-cdef class Ketama:
+@cython.final
+cdef class Ketama(Route):
     """The circle of the servers named `names` ("host:port", in the config's order) for keys of `key_length` characters.
 
     Keys begin with `prefix`, which counts among their characters. `count` is the number of ids that will be looked up.
@@ -90,18 +93,18 @@ cdef class Ketama:
 
     def __cinit__(self, names, int key_length, uint64_t count, bytes prefix=b""):
         cdef uint64_t i
-        self.servers = len(names)
+        self.lanes = len(names)
         self.key_length = key_length
         self.prefix = prefix
         self.prefix_text = prefix
         self.prefix_length = len(prefix)
-        self.length = POINTS_PER_SERVER * self.servers
+        self.length = POINTS_PER_SERVER * self.lanes
         self.points = <Point *>malloc(max(self.length, 1) * sizeof(Point))
         if self.points == NULL:
             raise MemoryError()
-        if self.servers > 1:
+        if self.lanes > 1:
             self.place(names)
-        if self.servers > 1 and self.servers < 256 and count <= TABLE:
+        if self.lanes > 1 and self.lanes < 256 and count <= TABLE:
             owners = <uint8_t *>malloc(count)
             if owners == NULL:
                 raise MemoryError()
@@ -135,7 +138,7 @@ cdef class Ketama:
         cdef uint32_t at
         cdef int low = 0, high = self.length, middle
         cdef char text[65536]
-        if self.servers == 1:
+        if self.lanes == 1:
             return 0
         if self.owners != NULL and key < self.owned:
             return self.owners[key]
@@ -150,18 +153,3 @@ cdef class Ketama:
             else:
                 high = middle
         return self.points[0 if low == self.length else low].server
-
-    def shares(self, uint64_t count):
-        """Return each server's part of the keyspace: fractions that add up to 1, exact for up to 2**24 keys."""
-        cdef uint64_t i, step = 1 if count <= TABLE else count // TABLE, seen = 0
-        cdef list owned = [0] * self.servers
-        if self.servers == 1:
-            return [1.0]
-        for i in range(0, count, step):
-            owned[self.owner(i)] += 1
-            seen += 1
-        return [n / seen for n in owned]
-
-    def owner_of(self, uint64_t key):
-        """Return the index of the server that a key's id belongs to."""
-        return self.owner(key)

@@ -4,8 +4,8 @@ from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from loadgen._request cimport MOST_COMMANDS, Commands, Request
 from loadgen.engine._keys cimport Keys
-from loadgen.engine._ketama cimport Ketama
 from loadgen.engine._random cimport Random
+from loadgen.engine._route cimport Route
 
 
 cdef class Workload:
@@ -24,22 +24,42 @@ cdef struct Part:
     double share      # of the requests that the earlier parts leave
 
 
+# Keys that have been drawn and wait for the lane that they belong to, in a ring.
+cdef enum:
+    SHELVED = 256
+
+cdef struct Shelf:
+    uint64_t keys[SHELVED]
+    uint32_t head
+    uint32_t tail
+
+
+# The keys of a worker's load. Each is drawn once, and then shelved for the lane that it belongs to. A lane whose server
+# is slow takes few keys, and loses those that find no room on its shelf: draws do not depend on each other, so that the
+# others are as popular as before.
+cdef class Draws:
+    cdef Keys keys
+    cdef Route route
+    cdef Shelf *shelves         # one for each lane; NULL for one lane; owned
+
+    # Set the next n keys of a lane, to which some key belongs.
+    cdef void take(self, int lane, uint64_t *keys, int n) noexcept nogil
+    # Draw some keys and shelve them.
+    cdef void draw(self) noexcept nogil
+
+
 cdef class Mix(Workload):
     cdef Random random          # of commands only; keys draw from their own
-    cdef Keys keys
-    cdef Ketama ketama
+    cdef Draws draws
     cdef Commands table
-    cdef int server             # only keys of this server are drawn, if `routed`
-    cdef bint routed            # there is more than one server
+    cdef int lane               # only keys of this lane are taken
     cdef Part parts[MOST_COMMANDS]
     cdef int n_parts
 
-    cdef uint64_t own_key(self) noexcept nogil
-
 
 cdef class Prefill(Workload):
-    cdef Ketama ketama
-    cdef int server             # only keys of this server are written
+    cdef Route route
+    cdef int lane               # only keys of this lane are written
     cdef int command            # the command that writes them
     cdef uint64_t next_key      # the first key that is left
     cdef uint64_t last_key      # one past the last key

@@ -2,22 +2,25 @@ from collections.abc import Sequence
 from typing import final
 
 from loadgen._request import Commands
-from loadgen.engine._ketama import Ketama
 from loadgen.engine._keys import Keys
+from loadgen.engine._route import Route
 
-def shares(keys: Keys, ketama: Ketama) -> list[float]: ...
+def shares(keys: Keys, route: Route) -> list[float]: ...
 def apportioned(total: int, shares: Sequence[float]) -> list[int]: ...
 
 class Workload: ...
+
+@final
+class Draws:
+    def __init__(self, keys: Keys, route: Route) -> None: ...
 
 @final
 class Mix(Workload):
     def __init__(
         self,
         weights: Sequence[tuple[str, float]],
-        keys: Keys,
-        ketama: Ketama,
-        server: int,
+        draws: Draws,
+        lane: int,
         seed: int,
         table: Commands | None = None,
     ) -> None: ...
@@ -25,4 +28,4 @@ class Mix(Workload):
 
 @final
 class Prefill(Workload):
-    def __init__(self, ketama: Ketama, server: int, command: int, first: int, last: int) -> None: ...
+    def __init__(self, route: Route, lane: int, command: int, first: int, last: int) -> None: ...

@@ -4,6 +4,7 @@ from fractions import Fraction
 
 from libc.math cimport pow
 from libc.stdint cimport UINT64_MAX, int64_t, uint32_t, uint64_t
+from libc.stdlib cimport calloc, free
 
 cimport cython
 
@@ -24,16 +25,16 @@ cdef enum:
     LOOKED_UP = 1 << 20
 
 
-def shares(Keys keys, Ketama ketama):
-    """Return each server's share of the requests, for the servers of a circle: fractions that add up to 1."""
+def shares(Keys keys, Route route):
+    """Return each lane's share of the requests: fractions that add up to 1."""
     cdef uint64_t rank, last = min(keys.count, <uint64_t>LOOKED_UP)
-    even = ketama.shares(keys.count)
-    if ketama.servers == 1 or not isinstance(keys, Zipf):
+    even = route.shares(keys.count)
+    if route.lanes == 1 or not isinstance(keys, Zipf):
         return even
     cdef Zipf zipf = <Zipf>keys
-    cdef list mass = [0.0] * ketama.servers
+    cdef list mass = [0.0] * route.lanes
     for rank in range(last):
-        mass[ketama.owner(zipf.scatter(rank))] += pow(rank + 1, -zipf.exponent)
+        mass[route.owner(zipf.scatter(rank))] += pow(rank + 1, -zipf.exponent)
     rest = zipf.h(keys.count + 0.5) - zipf.h(last + 0.5)
     whole = sum(mass) + rest
     return [(head + rest * share) / whole for head, share in zip(mass, even)]
@@ -61,20 +62,58 @@ cdef class Workload:
 
 
 @cython.final
+cdef class Draws:
+    """Keys by popularity, for the lanes of a route."""
+
+    def __cinit__(self, Keys keys not None, Route route not None):
+        self.keys = keys
+        self.route = route
+        if route.lanes > 1:
+            self.shelves = <Shelf *>calloc(route.lanes, sizeof(Shelf))
+            if self.shelves == NULL:
+                raise MemoryError()
+
+    def __dealloc__(self):
+        free(self.shelves)
+
+    cdef void take(self, int lane, uint64_t *keys, int n) noexcept nogil:
+        cdef Shelf *shelf
+        cdef int i
+        if self.shelves == NULL:
+            self.keys.fill(keys, n)
+            return
+        shelf = &self.shelves[lane]
+        for i in range(n):
+            while shelf.head == shelf.tail:
+                self.draw()
+            keys[i] = shelf.keys[shelf.head & SHELVED - 1]
+            shelf.head += 1
+
+    cdef void draw(self) noexcept nogil:
+        cdef uint64_t drawn[FILLED_AT_ONCE]
+        cdef Shelf *shelf
+        cdef int i
+        self.keys.fill(drawn, FILLED_AT_ONCE)
+        for i in range(FILLED_AT_ONCE):
+            shelf = &self.shelves[self.route.owner(drawn[i])]
+            if shelf.tail - shelf.head < SHELVED:
+                shelf.keys[shelf.tail & SHELVED - 1] = drawn[i]
+                shelf.tail += 1
+
+
+@cython.final
 cdef class Mix(Workload):
-    """Commands by weight and keys by popularity, for one server of a circle.
+    """Commands by weight, and the keys of one lane, which takes them from the draws of all.
 
     `weights` are (name of a command of the table, weight): non-negative numbers, of which at least one is above 0.
     """
 
-    def __cinit__(self, weights, Keys keys, Ketama ketama, int server, uint64_t seed, table=None):
+    def __cinit__(self, weights, Draws draws not None, int lane, uint64_t seed, table=None):
         cdef Part *part
         random_seed(&self.random, seed, COMMAND_STREAM)
-        self.keys = keys
-        self.ketama = ketama
+        self.draws = draws
         self.table = Commands() if table is None else table
-        self.server = server
-        self.routed = ketama.servers > 1
+        self.lane = lane
         total = sum(weight for _, weight in weights)
         if total <= 0 or min(weight for _, weight in weights) < 0:
             raise ValueError(f"the weights of a mix are not negative and not all 0, but these are {weights}")
@@ -93,24 +132,13 @@ cdef class Mix(Workload):
     cdef uint32_t fill(self, Request *ring, uint32_t mask, uint32_t at, uint32_t n) noexcept nogil:
         cdef uint64_t keys[FILLED_AT_ONCE]
         cdef uint32_t end = at + n
-        cdef int i, m
+        cdef int m
         while at != end:
             m = min(end - at, <uint32_t>FILLED_AT_ONCE)
-            if self.routed:
-                for i in range(m):
-                    keys[i] = self.own_key()
-            else:
-                self.keys.fill(keys, m)
+            self.draws.take(self.lane, keys, m)
             assign(self, ring, mask, at, keys, m)
             at += m
         return n
-
-    cdef uint64_t own_key(self) noexcept nogil:
-        """Return the next key that belongs to this server."""
-        cdef uint64_t key = self.keys.draw()
-        while self.ketama.owner(key) != self.server:
-            key = self.keys.draw()
-        return key
 
     cdef void mix(self, int64_t n, int64_t *of_command) noexcept nogil:
         cdef int64_t left = n, here
@@ -154,11 +182,11 @@ cdef inline void assign(Mix mix, Request *ring, uint32_t mask, uint32_t at, cons
 
 @cython.final
 cdef class Prefill(Workload):
-    """Each key from `first` on and before `last` that belongs to a server, once, written by a command of the table."""
+    """Each key from `first` on and before `last` that belongs to a lane, once, written by a command of the table."""
 
-    def __cinit__(self, Ketama ketama, int server, int command, uint64_t first, uint64_t last):
-        self.ketama = ketama
-        self.server = server
+    def __cinit__(self, Route route not None, int lane, int command, uint64_t first, uint64_t last):
+        self.route = route
+        self.lane = lane
         self.command = command
         self.next_key = first
         self.last_key = last
@@ -167,7 +195,7 @@ cdef class Prefill(Workload):
         cdef uint32_t filled = 0
         cdef Request *r
         while filled < n and self.next_key < self.last_key:
-            if self.ketama.owner(self.next_key) == self.server:
+            if self.route.owner(self.next_key) == self.lane:
                 r = &ring[(at + filled) & mask]
                 r.command = self.command
                 r.key = self.next_key
