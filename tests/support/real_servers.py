@@ -22,6 +22,7 @@ from typing import Any, Self
 
 import pytest
 import redis as redis_py
+from left_behind import Guard
 
 HOST = "127.0.0.1"
 START_TIMEOUT_S = 20.0
@@ -74,6 +75,7 @@ class RealServer:
         self._pid_of = pid_of
         self._process: subprocess.Popen[bytes] | None = None
         self._clients: list[Any] = []
+        self._guard: Guard | None = None
         self.host = HOST
         self.port = 0
         self.folder = Path()
@@ -117,19 +119,22 @@ class RealServer:
         """Starts the server and waits until it answers, and until it is this very process that answers."""
         for _ in range(START_ATTEMPTS):
             port = self.port or free_port()
-            with (self.folder / "log.txt").open("ab") as log:
-                self._process = subprocess.Popen(
-                    [self._path, *self._arguments(port, self.folder)],
-                    cwd=self.folder,
-                    stdin=subprocess.DEVNULL,
-                    stdout=log,
-                    stderr=log,
-                )
+            self._spawn(port)
             if self._answers(port):
                 self.port = port
                 return
             self.kill()
         raise RuntimeError(f"{self._path} did not start:\n{self.log()}")
+
+    def _spawn(self, port: int) -> None:
+        with (self.folder / "log.txt").open("ab") as log:
+            self._process = subprocess.Popen(
+                [self._path, *self._arguments(port, self.folder)],
+                cwd=self.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
 
     def _answers(self, port: int) -> bool:
         process = self._process
@@ -151,6 +156,18 @@ class RealServer:
     def kill(self) -> None:
         self._end(signal.SIGKILL)
 
+    def _signal(self, number: signal.Signals) -> None:
+        if self._process is None:
+            raise RuntimeError("the server is not running")
+        self._process.send_signal(number)
+
+    def close(self) -> None:
+        """Closes the clients and stops the server."""
+        for client in self._clients:
+            client.close()
+        self._clients.clear()
+        self.stop()
+
     def _end(self, number: signal.Signals) -> None:
         process, self._process = self._process, None
         if process is None:
@@ -168,6 +185,7 @@ class RealServer:
         self.folder = Path(tempfile.mkdtemp(prefix="real-server-"))
         # memcached gives up root, so the folder it works in must be open to others.
         self.folder.chmod(0o755)
+        self._guard = Guard(self.folder)
         try:
             self.start()
         except BaseException:
@@ -178,8 +196,7 @@ class RealServer:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        for client in self._clients:
-            client.close()
-        self._clients.clear()
-        self.stop()
+        self.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+        if self._guard is not None:
+            self._guard.leave()
