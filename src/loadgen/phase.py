@@ -49,3 +49,5 @@ class Failure(StrEnum):
     """No descriptor, port or memory was left on this machine."""
     WRONG_ANSWER = "wrong answer"
     """The value of another key than the request asked for."""
+    TLS = "tls"
+    """The TLS handshake failed, or what came later was no valid TLS."""

@@ -97,6 +97,34 @@ class LoadPhase:
 
 
 @dataclass(frozen=True, slots=True)
+class TlsPlan:
+    """How connections are encrypted, and what is verified. Paths are absolute; empty: not given."""
+
+    verify: bool = True
+    """The server's certificate must be signed by a trusted authority, be valid now, and carry the host's name."""
+    hostname: str = ""
+    """The name that is sent (SNI) and that the certificate must carry; empty: the endpoint's host, as written."""
+    ca_file: str = ""
+    """The trusted authorities, in PEM. The system's own, where neither a file nor a folder is given."""
+    ca_dir: str = ""
+    """A folder of trusted authorities, named by hash as `openssl rehash` does."""
+    cert: str = ""
+    """The client's certificate with its chain, in PEM; empty: none is shown."""
+    key: str = ""
+    """The key of `cert`, in PEM; empty: it is in the same file."""
+    key_password: str = ""
+    min_version: str = ""
+    """`1`, `1.1`, `1.2` or `1.3`; empty: OpenSSL's own limit."""
+    max_version: str = ""
+    ciphers: str = ""
+    """The ciphers up to TLS 1.2, in OpenSSL's notation."""
+    ciphersuites: str = ""
+    """The suites of TLS 1.3."""
+    resume: bool = True
+    """A reconnect offers the newest session of the same server."""
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """The servers under load: their addresses, and how a connection to one begins."""
 
@@ -109,6 +137,8 @@ class Target:
     precheck: str = "ping"
     """The first request of a connection, after its AUTH and before any load: `ping`, `hello` or `none`. RESP3 always
     sends HELLO, and memcache sends `version` for `ping`."""
+    tls: TlsPlan | None = None
+    """None: plain text."""
 
     @property
     def speaks(self) -> Protocol:

@@ -35,6 +35,7 @@ snapshot ← algebra command engine._histogram
 slo ← units percentiles snapshot
 overload ← units snapshot
 plan ← units command protocol greeting
+tls ← plan
 surroundings ←
 server_plan ← protocol plan surroundings
 faults.fault ←
@@ -75,6 +76,7 @@ engine._pipeline_face ← _buffer _request _codec engine._recorder engine._histo
     engine._lane
 engine._time ← engine._clock
 engine._transport ←
+engine._tls ← tls engine._transport
 engine._connection ← _buffer _mark _request _codec engine._values engine._pipeline engine._transport
 engine._pauses ← engine._time
 engine._reactor ← engine._clock engine._time
@@ -85,8 +87,8 @@ engine._choice ← engine._random engine._lane engine._connection
 engine._evidence ← engine._busy engine._lane engine._transport engine._connection
 engine._engine ← _request engine._busy engine._route engine._ketama engine._keys engine._workload engine._schedule
     engine._sink engine._recorder engine._backlog engine._history engine._pipeline engine._lane engine._time
-    engine._transport engine._connection engine._pauses engine._reactor engine._pool engine._window engine._choice
-    engine._evidence
+    engine._transport engine._tls engine._connection engine._pauses engine._reactor engine._pool engine._window
+    engine._choice engine._evidence
 
 # The built-in server: compiled but for `builtin`, which runs it.
 server._store ←

@@ -29,7 +29,8 @@ cdef enum:
     UNASKED = 9         # a reply to no request
     LOCAL = 10          # no descriptor or no port left on this machine
     WRONG_VALUE = 11    # the value of another key than that of the request
-    FAILURES = 12
+    TLS_FAILED = 12     # in the handshake or after it; the transport has the words
+    FAILURES = 13
 
 # The result of a read.
 cdef enum Read:
@@ -71,7 +72,10 @@ cdef struct Connection:
     uint32_t process     # of the pipeline's first slot, for a history
     uint64_t encoded     # bytes ever encoded
     uint64_t written     # bytes ever written: a request is out when this reaches its `end`
-    int64_t deadline_ns  # of connecting and greeting
+    int64_t deadline_ns  # of connecting, the handshake and greeting
+    int64_t begun_ns     # when connecting began
+    int64_t connected_ns  # when the stream was up; 0 before. A handshake follows, where there is one
+    int64_t secured_ns   # when the handshake was over; 0 before, and where there is none
     int64_t retry_ns     # the earliest time at which a connection that is down is retried
     int64_t backoff_ns
     int64_t doubt_ns     # the part of unsent requests' wait that may be the generator's, beside the certain part
@@ -83,7 +87,8 @@ cdef void connection_free(Connection *c) noexcept
 
 # Start to connect. False, with failure and error set, when that failed at once.
 cdef bint connection_begin(Connection *c, Transport net, const Address *to) noexcept nogil
-# Call when the stream became writable. Return 1 when it is connected, 0 when not yet, -1 when connecting failed.
+# Call when the stream became writable. Return 1 when it is connected, 0 when not yet, -1 when connecting failed, and
+# HANDSHAKING when this is to be called again once there is something to read.
 cdef int connection_finish(Connection *c, Transport net) noexcept nogil
 cdef void connection_close(Connection *c, Transport net) noexcept nogil
 

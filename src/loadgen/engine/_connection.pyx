@@ -1,7 +1,7 @@
 """A pipeline on a non-blocking socket. `_connection.pxd` describes each function."""
 
 from libc.errno cimport (
-    EADDRNOTAVAIL, EAFNOSUPPORT, EAGAIN, ECONNREFUSED, ECONNRESET, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPIPE,
+    EADDRNOTAVAIL, EAFNOSUPPORT, EAGAIN, ECONNREFUSED, ECONNRESET, EMFILE, ENFILE, ENOBUFS, ENOMEM, EPIPE, EPROTO,
 )
 from libc.stdint cimport UINT64_MAX
 from libc.stdlib cimport calloc, free, malloc
@@ -70,6 +70,7 @@ cdef void blame_connect(Connection *c, int error) noexcept nogil:
     c.failure = (REFUSED if error == ECONNREFUSED
                  else RESET if error == ECONNRESET
                  else LOCAL if is_local(error)
+                 else TLS_FAILED if error == EPROTO
                  else UNREACHABLE)
 
 
@@ -77,6 +78,11 @@ cdef bint is_local(int error) noexcept nogil:
     """True when this machine has no descriptor, port, memory or protocol left for another stream."""
     return (error == EMFILE or error == ENFILE or error == EADDRNOTAVAIL or error == ENOBUFS or error == ENOMEM
             or error == EAFNOSUPPORT)
+
+
+cdef int broken_by(int error) noexcept nogil:
+    """Return the reason why a connection that was up ended with an error. A transport that encrypts says EPROTO."""
+    return TLS_FAILED if error == EPROTO else RESET
 
 
 cdef void connection_close(Connection *c, Transport net) noexcept nogil:
@@ -168,7 +174,7 @@ cdef bint connection_flush(Connection *c, Transport net, Values values, int64_t 
         if n < 0:
             if n != -EAGAIN:
                 c.error = <int>-n
-                c.failure = RESET
+                c.failure = broken_by(c.error)
                 alive = False
             break
         sent[0] += n
@@ -260,6 +266,6 @@ cdef Read connection_read(Connection *c, Transport net, char *buffer, size_t siz
         return GONE
     if n == -EAGAIN:
         return NOTHING
-    c.failure = RESET
     c.error = <int>-n
+    c.failure = broken_by(c.error)
     return GONE

@@ -21,6 +21,7 @@ from loadgen.engine._pipeline cimport pipeline_expire, pipeline_is_stalled, pipe
 from loadgen.engine._pool cimport OPENING
 from loadgen.engine._schedule cimport NEVER, Closed, Even, Paced, Poisson, Schedule
 from loadgen.engine._sink cimport Sink
+from loadgen.engine._tls cimport Tls
 from loadgen.engine._transport cimport Sockets, Transport
 from loadgen.engine._window cimport Window
 from loadgen.engine._workload cimport Draws, Mix, Prefill
@@ -80,7 +81,10 @@ cdef class Engine(Sender):
         keyspace = plan.workload.keyspace
         self.route = Ketama([str(e) for e in plan.target.endpoints], keyspace.length, keyspace.count,
                             keyspace.prefix.encode())
-        self.pool = Pool(plan, index, self.table, reactor, Sockets() if net is None else net, self, history)
+        net = Sockets() if net is None else net
+        if plan.target.tls is not None:
+            net = Tls(net, plan.target.tls)
+        self.pool = Pool(plan, index, self.table, reactor, net, self, history)
         self.quick_tick_ns = max(MS, self.pool.n_connections * 1000)
         self.touched = <Connection **>PyMem_Calloc(max(self.pool.n_connections, 1), sizeof(Connection *))
         if self.touched == NULL:

@@ -61,6 +61,7 @@ cdef class Pool(Watcher):
     cdef bint may_ask_by_get      # a GET replaces a PING or `version` on which the server closes the connection
     cdef int64_t connect_timeout_ns
     cdef int64_t longest_backoff_ns
+    cdef bint encrypted           # the transport has a handshake, which is TLS
     cdef bint connecting          # `open_all` is in progress
     cdef int next_to_open
     cdef int opening
@@ -82,6 +83,7 @@ cdef class Pool(Watcher):
     cdef int close(self) except -1  # closes every descriptor
 
     # Bytes.
+    cdef void on_connecting(self, Connection *c, int connected, int64_t now_ns) noexcept
     cdef void receive(self, Connection *c) noexcept
     cdef void flush(self, Connection *c, int64_t now_ns) noexcept
     cdef void read_the_rest(self, Connection *c, int64_t now_ns) noexcept

@@ -1,7 +1,5 @@
 """The connections of one worker. `_pool.pxd` describes their life."""
 
-import os
-
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.stdint cimport UINT64_MAX, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
@@ -26,11 +24,11 @@ from loadgen.engine._random cimport random_seed, random_unit
 from loadgen._request cimport ASK, ERROR_REPLY, GREET, PRECHECK, READ, Commands, Request
 from loadgen._resp cimport Resp
 from loadgen.engine._schedule cimport NEVER
-from loadgen.engine._transport cimport address_of
+from loadgen.engine._transport cimport HANDSHAKING, address_of, name_host
 from loadgen.engine._values cimport SPLICE
 
 FAILURE_NAMES = ("", "refused", "connect timeout", "unreachable", "turned away", "closed by server", "reset", "stalled",
-                 "protocol", "unasked reply", "local limit", "wrong answer")
+                 "protocol", "unasked reply", "local limit", "wrong answer", "tls")
 OPENED_AT_A_TIME = OPENING
 
 cdef enum:
@@ -76,6 +74,7 @@ cdef class Pool(Watcher):
         self.reactor = reactor
         self.time = reactor.time
         self.net = net
+        self.encrypted = plan.target.tls is not None
         self.connect_timeout_ns = plan.wire.connect_timeout_ns
         self.longest_backoff_ns = plan.wire.longest_backoff_ns
         self.late_ns = NEVER
@@ -113,6 +112,7 @@ cdef class Pool(Watcher):
             raise MemoryError()
         for server, endpoint in enumerate(target.endpoints):
             address_of(&self.addresses[server], endpoint.address, endpoint.port)
+            name_host(&self.addresses[server], endpoint.host)
         for i in range(self.n_connections):
             self.connections[i].stream = -1
 
@@ -164,7 +164,6 @@ cdef class Pool(Watcher):
 
     cdef void on_stream(self, void *owner, bint readable, bint writable) noexcept:
         cdef Connection *c = <Connection *>owner
-        cdef int connected
         cdef int64_t now_ns
         cdef bint refused
         if self.over:
@@ -173,11 +172,7 @@ cdef class Pool(Watcher):
             c.abandoned = True
             return
         if c.state == CONNECTING:
-            connected = connection_finish(c, self.net)
-            if connected > 0:
-                self.greet(c, self.time.now_ns())
-            elif connected < 0:
-                self.drop(c, self.time.now_ns())
+            self.on_connecting(c, connection_finish(c, self.net), self.time.now_ns())
             return
         if writable and c.state != DOWN:
             refused = c.pipe.refused_end != 0
@@ -190,6 +185,25 @@ cdef class Pool(Watcher):
                 self.sender.fill(c, self.time.now_ns())
         if readable and c.state > CONNECTING:
             self.receive(c)
+
+    cdef void on_connecting(self, Connection *c, int connected, int64_t now_ns) noexcept:
+        """Handle what came of a stream that connects."""
+        if connected < 0:
+            self.drop(c, now_ns)
+            return
+        if connected == 0:
+            if c.connected_ns:
+                # A part of the handshake waits for the socket.
+                self.reactor.watch(c.stream, c, True)
+            return
+        if c.connected_ns == 0:
+            c.connected_ns = now_ns
+        elif connected != HANDSHAKING:
+            c.secured_ns = now_ns
+        if connected == HANDSHAKING:
+            self.reactor.watch(c.stream, c, False)
+        else:
+            self.greet(c, now_ns)
 
     cdef void receive(self, Connection *c) noexcept:
         cdef Cursor cursor
@@ -309,6 +323,8 @@ cdef class Pool(Watcher):
 
     cdef void open_one(self, Connection *c, int64_t now_ns) noexcept:
         self.opening += 1
+        c.begun_ns = now_ns
+        c.connected_ns = c.secured_ns = 0
         c.deadline_ns = now_ns + self.connect_timeout_ns
         if not connection_begin(c, self.net, &self.addresses[c.server]):
             self.drop(c, now_ns)
@@ -421,7 +437,9 @@ cdef class Pool(Watcher):
     cdef void explain(self, Connection *c) noexcept:
         name = FAILURE_NAMES[c.failure]
         if name not in self.examples:
-            self.examples[name] = os.strerror(c.error) if c.error else ""
+            self.examples[name] = self.net.words(c.error) if c.error else ""
+            if c.failure == CONNECT_TIMEOUT and c.connected_ns and self.encrypted and not c.secured_ns:
+                self.examples[name] = "in the TLS handshake"
 
     cdef void explain_garbage(self, Connection *c, int reason, Cursor *cursor) noexcept:
         """Keep the first bytes that were not understood, or that belong to another request than the oldest."""

@@ -1,4 +1,4 @@
-# Byte streams to servers: the kernel's sockets, or those of a simulated world. TLS will be another.
+# Byte streams to servers: the kernel's sockets, those of a simulated world, or TLS on either (`_tls`).
 #
 # A stream is a number, as a descriptor is. No call waits: a call that cannot be served now fails with EAGAIN, and the
 # reactor reports when to try again. An error is returned as its errno, below zero.
@@ -11,6 +11,11 @@ cdef struct Address:
     char bytes[128]
     uint32_t length
     int family
+    char host[256]       # the host as the user wrote it, which a certificate must carry; empty where nobody asks
+
+# A result of `connected`: the stream is up, and a handshake on it is under way, which waits for bytes to read.
+cdef enum:
+    HANDSHAKING = 2
 
 cdef extern from "<sys/uio.h>" nogil:
     cdef struct iovec:
@@ -21,22 +26,27 @@ cdef extern from "<sys/uio.h>" nogil:
 cdef class Transport:
     # Begin to connect; return the stream, which becomes writable when it is connected or has failed.
     cdef int connect(self, const Address *to) noexcept nogil
-    # Return the result when the stream became writable: 1 connected, 0 not yet, below 0 the error.
+    # Return the result when the stream became writable: 1 connected, 0 not yet, below 0 the error. After HANDSHAKING,
+    # ask again when the stream is readable.
     cdef int connected(self, int stream) noexcept nogil
     # Read as much as there is, up to `size` bytes; return 0 at the stream's end.
     cdef ssize_t read(self, int stream, char *bytes, size_t size) noexcept nogil
     # The same for up to `wanted` bytes that are not looked at. `scratch` has room for `size` bytes.
     cdef ssize_t discard(self, int stream, char *scratch, size_t size, size_t wanted) noexcept nogil
-    # Return how many bytes were taken.
+    # Return how many bytes were taken: those have gone. Bytes that were not taken are written again, unchanged and
+    # before any other, when the stream is writable.
     cdef ssize_t write(self, int stream, const char *bytes, size_t size) noexcept nogil
     cdef ssize_t write_parts(self, int stream, iovec *parts, int n) noexcept nogil
     # True when the stream takes bytes at this moment.
     cdef bint is_writable(self, int stream) noexcept nogil
     # Return the bytes written that the peer has not acknowledged, also after the stream's end; 0 where that is unknown.
+    # It is below 0 where the peer may have received bytes that `write` has not taken yet.
     cdef int unacknowledged(self, int stream) noexcept nogil
     # Have `close` reset the stream.
     cdef void reset_on_close(self, int stream) noexcept nogil
     cdef void close(self, int stream) noexcept nogil
+    # Describe an error, an errno above 0.
+    cdef str words(self, int error)
 
 
 cdef class Sockets(Transport):
@@ -44,3 +54,5 @@ cdef class Sockets(Transport):
 
 
 cdef int address_of(Address *a, str numeric, int port) except -1
+# Note the host that an address belongs to, in the user's words.
+cdef int name_host(Address *a, str host) except -1

@@ -1,10 +1,11 @@
 """TCP sockets that do not block, behind the interface of `_transport.pxd`."""
 
+import os
 import socket
 
 from cpython.bytes cimport PyBytes_AS_STRING
 from libc.errno cimport EAGAIN, EINPROGRESS, EINTR, ENOTCONN, errno
-from libc.string cimport memset
+from libc.string cimport memcpy, memset
 
 cdef extern from * nogil:
     """
@@ -141,6 +142,9 @@ cdef class Transport:
     cdef void close(self, int stream) noexcept nogil:
         pass
 
+    cdef str words(self, int error):
+        return os.strerror(error)
+
 
 cdef class Sockets(Transport):
     """The kernel's TCP sockets."""
@@ -200,6 +204,13 @@ cdef int address_of(Address *a, str numeric, int port) except -1:
     memset(a, 0, sizeof(Address))
     a.family = family
     a.length = fill_address(a.bytes, family, PyBytes_AS_STRING(packed), port, int(scope or 0))
+    return 0
+
+
+cdef int name_host(Address *a, str host) except -1:
+    cdef bytes name = host.encode()[:sizeof(a.host) - 1]
+    memset(a.host, 0, sizeof(a.host))
+    memcpy(a.host, PyBytes_AS_STRING(name), len(name))
     return 0
 
 
