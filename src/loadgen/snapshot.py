@@ -99,8 +99,8 @@ class ConnectionCounts(Addable):
 
 @dataclass(frozen=True, slots=True)
 class NodeCounts(Addable):
-    """What became of one server in a moment of the measure window: requests by their end, and failed attempts to
-    connect. Times are monotonic, in ns."""
+    """What became of one server: requests of the measure window by their end, without those left out of totals, and
+    connections. Of a moment of the window, or of a phase. Times are monotonic, in ns."""
 
     ok: int = counted(0)
     errors: int = counted(0)
@@ -111,15 +111,62 @@ class NodeCounts(Addable):
     refused: int = counted(0)
     """Attempts to open a connection that failed, or that the server turned away."""
     first_failed_ns: int = state(0, _earlier)
-    """The time of the first request that failed, or of the first failed attempt; 0 for none."""
+    """Of a moment, the time of the first request that failed, or of the first failed attempt; 0 for none."""
     last_failed_ns: int = state(0, max)
     response: Histogram = counted(factory=Histogram)
     """Response time of requests that were answered well."""
+    bad: Histogram = counted(factory=Histogram)
+    """Response time of error replies; of timeouts and unfinished requests, the age."""
+    hits: int = counted(0)
+    """GETs that found their key."""
+    misses: int = counted(0)
+    unsent: int = counted(0)
+    """Requests without a reply whose last byte never went to the kernel."""
+    opened: int = counted(0)
+    """Of a phase, the connections that became ready."""
+    closed: int = counted(0)
+    """Of a phase, ready connections that ended, from either side."""
+    ready: int = state(0, operator.add)
+    """Of a phase, the connections that are ready now."""
+    wanted: int = state(0, operator.add)
+    """Of a phase, the connections that there are to be."""
+    share: float = state(0.0, operator.add)
+    """Of a phase, the server's intended share of the load."""
+
+    @property
+    def requests(self) -> int:
+        """Requests whose end is known, and those that were open when the drain ended."""
+        return self.ok + self.not_ok
 
     @property
     def failed(self) -> int:
         """Requests that ended badly."""
         return self.errors + self.timeouts + self.lost + self.corrupt
+
+    @property
+    def not_ok(self) -> int:
+        """Requests without a good reply: those that failed, and the unfinished."""
+        return self.failed + self.unfinished
+
+    @property
+    def answered(self) -> int:
+        """Replies that came before the timeout."""
+        return self.ok + self.errors + self.corrupt
+
+    @property
+    def sent(self) -> int:
+        """Requests whose last byte went to the kernel."""
+        return self.requests - self.unsent
+
+    @property
+    def hit_rate(self) -> float | None:
+        """The fraction of well-answered GETs that found their key; None when there was no such GET."""
+        return self.hits / (self.hits + self.misses) if self.hits + self.misses else None
+
+    @property
+    def latency(self) -> Histogram:
+        """Response time of all requests, as in `Snapshot.response`."""
+        return self.response + self.bad
 
 
 _SHOWN_ORDER = tuple(command.name for command in COMMANDS)
@@ -193,6 +240,9 @@ class Snapshot(Addable):
     """By command, the part of `response` without a good reply: error replies, and timeouts at their age."""
     ok_in_time: int = counted(0)
     """The good replies in `answered_in_time`."""
+    nodes: Mapping[str, NodeCounts] = by_name()
+    """By server, named by its endpoint as the user wrote it, in the order of the configuration; empty for a single
+    server. Requests are those of the measure phase."""
     backlog: Backlog = state(Backlog(), operator.add)
     """The backlog of the phase's requests, at `at_ns` or, when the phase was over by then, at its end."""
 

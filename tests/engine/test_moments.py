@@ -63,9 +63,9 @@ def moments(away: tuple[int, int], seconds: int = 4, backoff_ns: int = 100 * MS)
     found = []
     for number in range(1, seconds * S // MOMENT + 1):
         stage.run(START + number * MOMENT)
-        found += [NodeCounts(**counts) for counts in engine.moments()]
+        found += [NodeCounts(**counts) for counts in engine.moments().values()]
     stage.run(START + 1000 * S)
-    found += [NodeCounts(**counts) for counts in engine.moments()]
+    found += [NodeCounts(**counts) for counts in engine.moments().values()]
     assert heard == ["connected", "drained"]
     try:
         return found, snapshot_of(engine.counts("measure"))
@@ -117,7 +117,7 @@ def test_moments_are_not_counted_unless_asked_for() -> None:
     stage.run(START - S // 2)
     engine.load(START, 0, S, [])
     stage.run(START + S)
-    assert [NodeCounts(**counts) for counts in engine.moments()] == [NodeCounts()]
+    assert [NodeCounts(**counts) for counts in engine.moments().values()] == [NodeCounts()]
     engine.close()
 
 

@@ -66,8 +66,8 @@ engine._workload ← _request engine._random engine._route engine._keys
 engine._schedule ← engine._random
 engine._sink ← _request
 engine._recorder ← _request engine._histogram engine._sink
-engine._backlog ← _request engine._histogram engine._workload engine._schedule engine._recorder
 engine._moment ← _request engine._histogram engine._sink
+engine._backlog ← _request engine._histogram engine._workload engine._schedule engine._recorder engine._moment
 engine._history ← _mark _request engine._sink verify.history._operation
 engine._pipeline ← _buffer _mark _request _codec engine._sink
 engine._lane ← _request engine._busy engine._workload engine._schedule engine._sink engine._recorder engine._moment
@@ -86,9 +86,9 @@ engine._window ← _request engine._recorder engine._time engine._pauses
 engine._choice ← engine._random engine._lane engine._connection
 engine._evidence ← engine._busy engine._lane engine._transport engine._connection
 engine._engine ← _request engine._busy engine._route engine._ketama engine._keys engine._workload engine._schedule
-    engine._sink engine._recorder engine._backlog engine._history engine._pipeline engine._lane engine._time
-    engine._transport engine._tls engine._connection engine._pauses engine._reactor engine._pool engine._window
-    engine._choice engine._evidence
+    engine._sink engine._recorder engine._moment engine._backlog engine._history engine._pipeline engine._lane
+    engine._time engine._transport engine._tls engine._connection engine._pauses engine._reactor engine._pool
+    engine._window engine._choice engine._evidence
 
 # The built-in server: compiled but for `builtin`, which runs it.
 server._store ←

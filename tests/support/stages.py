@@ -23,25 +23,27 @@ class Stage:
     """A server's `received(connection, data)` is called with all bytes that have come at once.
 
     The server answers through `reply` and `hang_up`, each at a time of its own. An engine is given `reactor` and
-    `reactor.net`, and a plan by `plan`.
+    `reactor.net`, and a plan by `plan`. With several `ports`, the script is that of several servers.
     """
 
-    def __init__(self, server: Any, start_ns: int) -> None:
+    def __init__(self, server: Any, start_ns: int, ports: tuple[int, ...] = (PORT,)) -> None:
         self.world = World(Tape.of(()), Order(), start_ns)
         self.network = Network(self.world)
         self.host, self.far = self.network.host(), self.network.host()
         self.reactor = Ground(self.host)
         self.streams = Streams(Ground(self.far))
         self.server = server
-        self.streams.listen(PORT, lambda: Connection(self))
+        self.ports = ports
+        for port in ports:
+            self.streams.listen(port, lambda port=port: Connection(self, port))
 
     @property
     def now_ns(self) -> int:
         return self.world.now_ns
 
     def plan(self, plan: Plan) -> Plan:
-        """The same load on this stage's server."""
-        return plan.at(Endpoint(self.far.address, PORT, self.far.address))
+        """The same load on this stage's server, or servers."""
+        return plan.at(*(Endpoint(self.far.address, port, self.far.address) for port in self.ports))
 
     def reply(self, connection: Connection, at_ns: int, data: bytes) -> None:
         self.world.at(at_ns, lambda: connection.transport.write(data))
@@ -68,8 +70,9 @@ class Stage:
 class Connection(Protocol):
     transport: StreamTransport
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: Stage, port: int = PORT) -> None:
         self.stage = stage
+        self.port = port
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport

@@ -7,13 +7,14 @@ from loadgen._request import PHASE_NAMES
 
 from loadgen.engine._histogram cimport counter_of, lowest_equivalent
 from loadgen.engine._recorder cimport Recorder
-from loadgen._request cimport MOST_COMMANDS
+from loadgen._request cimport MEASURE, MOST_COMMANDS
+from loadgen.engine._moment cimport Moment
 from loadgen.engine._schedule cimport Schedule
 from loadgen.engine._workload cimport Workload
 
 
-cdef int64_t backlog_count(Schedule schedule, Workload workload, Recorder recorder, int phase, int64_t until_ns,
-                           int64_t now_ns, int64_t most) noexcept:
+cdef int64_t backlog_count(Schedule schedule, Workload workload, Recorder recorder, Moment moment, int phase,
+                           int64_t until_ns, int64_t now_ns, int64_t most) noexcept:
     cdef int64_t counted[MOST_COMMANDS]
     cdef int64_t mixed[MOST_COMMANDS]
     cdef int64_t n = 0, youngest, oldest, in_counter_until_ns
@@ -30,6 +31,8 @@ cdef int64_t backlog_count(Schedule schedule, Workload workload, Recorder record
         for command in range(recorder.commands):
             if mixed[command] > counted[command]:
                 recorder.never_sent(phase, command, mixed[command] - counted[command], youngest, oldest)
+                if moment is not None and phase == MEASURE:
+                    moment.note_never_sent(command, mixed[command] - counted[command], youngest, oldest)
                 counted[command] = mixed[command]
     return n
 
@@ -37,4 +40,4 @@ cdef int64_t backlog_count(Schedule schedule, Workload workload, Recorder record
 def count(Schedule schedule, Workload workload, Recorder recorder, str phase, int64_t until_ns, int64_t now_ns,
           int64_t most):
     """Call `backlog_count`, for tests; return the number of requests taken from the schedule."""
-    return backlog_count(schedule, workload, recorder, PHASE_NAMES.index(phase), until_ns, now_ns, most)
+    return backlog_count(schedule, workload, recorder, None, PHASE_NAMES.index(phase), until_ns, now_ns, most)

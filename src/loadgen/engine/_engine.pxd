@@ -10,6 +10,7 @@ from loadgen.engine._choice cimport Choice
 from loadgen.engine._connection cimport Connection
 from loadgen.engine._history cimport History
 from loadgen.engine._lane cimport Lane
+from loadgen.engine._moment cimport Moment
 from loadgen.engine._pool cimport Pool, Sender
 from loadgen.engine._reactor cimport Reactor
 from loadgen.engine._recorder cimport Recorder
@@ -40,6 +41,7 @@ cdef class Engine(Sender):
     cdef readonly Reactor reactor
     cdef readonly Time time
     cdef Recorder recorder
+    cdef Moment summed        # to add moments in; None until there is a use
     cdef readonly History history  # None: no history is kept
     cdef Commands table
     cdef Route route          # the lane of each key
@@ -86,6 +88,8 @@ cdef class Engine(Sender):
     cdef void cut_window(self, int64_t now_ns) noexcept
     cdef void end_window(self, int64_t now_ns) noexcept
     cdef Waiting waiting(self, int phase, int64_t now_ns) noexcept
+    # Return, by server, the fields of `snapshot.NodeCounts` of a phase by name; empty for a single server.
+    cdef dict nodes(self, int phase)
 
     # Time.
     cdef int64_t tick(self, int64_t now_ns) noexcept

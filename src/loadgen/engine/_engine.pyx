@@ -16,6 +16,7 @@ from loadgen.engine._evidence cimport evidence_after, evidence_before
 from loadgen.engine._keys cimport Keys
 from loadgen.engine._ketama cimport Ketama
 from loadgen.engine._lane cimport Taken, has_owed, has_requeued
+from loadgen.engine._moment cimport Moment
 from loadgen.engine._pauses cimport LATE_NS
 from loadgen.engine._pipeline cimport pipeline_expire, pipeline_is_stalled, pipeline_open
 from loadgen.engine._pool cimport OPENING
@@ -491,7 +492,8 @@ cdef class Engine(Sender):
     cdef int64_t leave(self, Lane lane, int phase, int64_t until_ns, int64_t now_ns) noexcept:
         """Count a phase's unsent requests that are due before `until_ns` as unfinished, and return their number."""
         cdef int64_t most = lane.left if phase == MEASURE else UNLIMITED
-        cdef int64_t n = backlog_count(lane.schedule, lane.mix, self.recorder, phase, until_ns, now_ns, most)
+        cdef Moment moment = lane.moment if lane.watched else None
+        cdef int64_t n = backlog_count(lane.schedule, lane.mix, self.recorder, moment, phase, until_ns, now_ns, most)
         if phase == MEASURE:
             lane.left -= n
         if self.history is not None:
@@ -548,7 +550,8 @@ cdef class Engine(Sender):
         the rate. The window then ends with its last reply, or after `duration_ns` when some are not sent by then.
 
         `profile` is the run's, as `Paced` takes it, and empty for a closed loop. The warm-up has the rate with which
-        the profile begins. The counts of an earlier load are dropped. With `moments`, `moments()` has counts.
+        the profile begins. The counts of an earlier load are dropped. With `moments`, or with several servers,
+        `moments()` has counts.
         """
         cdef int64_t now_ns = self.time.now_ns()
         cdef Lane lane
@@ -574,8 +577,7 @@ cdef class Engine(Sender):
         backfill = self.table.number("backfill") if "backfill" in self.table.names else 0
         for lane, part in zip(self.lanes, parts):
             lane.left = part
-            lane.watched = moments
-            lane.moment.clear()
+            lane.begin_counts(moments or len(self.lanes) > 1)
             lane.begin(lane.mix, self.schedule(lane, profile), backfill, WARMUP, MEASURE, self.window.measure_ns,
                        self.window.end_ns)
         if self.spin:
@@ -663,7 +665,8 @@ cdef class Engine(Sender):
         """Return the `Recorder.counts` of a phase, one of PHASE_NAMES, with the bytes received and sent in it.
 
         For the measure phase, `answered_in_time` and `ok_in_time` are its requests that were answered, and answered
-        well, before the window ended; for other phases 0.
+        well, before the window ended; for other phases 0. With several servers, `nodes` are, by server, the fields of
+        `snapshot.NodeCounts`.
         """
         cdef int number = PHASE_NAMES.index(phase)
         cdef int64_t answered = 0, ok = 0
@@ -676,15 +679,33 @@ cdef class Engine(Sender):
             "tx_bytes": self.pool.tx[number],
             "answered_in_time": answered,
             "ok_in_time": ok,
+            "nodes": self.nodes(number),
         }
 
     def moments(self):
-        """Return the fields of `snapshot.NodeCounts` by name, for each server, of what ended since the last call.
+        """Return, by server, the fields of `snapshot.NodeCounts` by name, of what ended since the last call.
 
         They are of requests of the measure window. Attempts to connect count from the start of the load.
         """
         cdef Lane lane
-        return [lane.moment.take() for lane in self.lanes]
+        return {lane.name: lane.take_moment() for lane in self.lanes}
+
+    cdef dict nodes(self, int phase):
+        cdef Lane lane
+        cdef int i
+        if len(self.lanes) < 2:
+            return {}
+        if self.summed is None:
+            self.summed = Moment(self.table)
+            self.summed.begin()
+        nodes = {}
+        for lane in self.lanes:
+            ready = 0
+            for i in range(lane.first, lane.first + lane.count):
+                ready += self.pool.connections[i].state == READY
+            nodes[lane.name] = {**lane.counts(phase, self.summed), "ready": ready, "wanted": lane.count,
+                                "share": lane.share}
+        return nodes
 
     def backlog(self, phase):
         """Return a phase's number of due and unsent requests and the oldest's age in ns: fields of `snapshot.Backlog`.

@@ -35,6 +35,8 @@ cdef int counts_init(Counts *h) except -1
 # counted in, which costs less than the pages of a new one.
 cdef void counts_free(Counts *h) noexcept
 cdef void counts_clear(Counts *h) noexcept nogil
+# Count in `h` all that is counted in `more`.
+cdef void counts_add(Counts *h, const Counts *more) noexcept nogil
 
 
 cdef inline uint64_t counter_of(uint64_t value) noexcept nogil:

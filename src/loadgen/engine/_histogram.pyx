@@ -71,9 +71,25 @@ cdef void counts_free(Counts *h) noexcept:
 
 
 cdef void counts_clear(Counts *h) noexcept nogil:
+    cdef int64_t first, last
     if h.total > 0:
-        memset(h.counts, 0, COUNTERS * sizeof(int64_t))
+        first, last = touched(h)
+        memset(h.counts + first, 0, (last - first) * sizeof(int64_t))
     counts_zero(h)
+
+
+cdef void counts_add(Counts *h, const Counts *more) noexcept nogil:
+    cdef int64_t first, last, i
+    first, last = touched(more)
+    for i in range(first, last):
+        h.counts[i] += more.counts[i]
+    h.total += more.total
+    h.overflow += more.overflow
+    h.sum += more.sum
+    h.min = min(h.min, more.min)
+    h.max = max(h.max, more.max)
+    h.censored += more.censored
+    h.least_censored = min(h.least_censored, more.least_censored)
 
 
 cdef void counts_zero(Counts *h) noexcept nogil:

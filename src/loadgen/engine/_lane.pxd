@@ -6,7 +6,7 @@
 
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
-from loadgen._request cimport Request
+from loadgen._request cimport PHASES, Request
 from loadgen.engine._busy cimport Busy, Evidence
 from loadgen.engine._history cimport History
 from loadgen.engine._moment cimport Moment
@@ -42,8 +42,12 @@ cdef struct Taken:
 cdef class Lane(Sink):
     cdef Recorder recorder
     cdef History history      # None: no history is kept
-    cdef Moment moment        # what it counted since that was last taken
+    cdef Moment moment        # what it counted in the window since that was last taken
+    cdef Moment earlier       # what was taken of it before, so that the two together are the window
     cdef bint watched         # the moment counts
+    cdef int64_t opened_in[PHASES]   # connections that became ready, by the phase of that event
+    cdef int64_t refused_in[PHASES]  # attempts that failed
+    cdef int64_t closed_in[PHASES]   # ready connections that ended
     cdef int first            # its connections: first … first + count - 1
     cdef int count
     cdef int next             # the connection at which the next search for room begins
@@ -76,6 +80,14 @@ cdef class Lane(Sink):
     # Set the source and the times of the requests from now on.
     cdef void begin(self, Workload workload, Schedule schedule, int owed_command, int before, int after,
                     int64_t measure_ns, int64_t end_ns) noexcept
+
+    # Count the window's requests from nothing, if `watched`, and connections' events of a load's phases anyway.
+    cdef int begin_counts(self, bint watched) except -1
+    # Return the fields of `snapshot.NodeCounts` by name, of what ended since the last call; the times of failures too.
+    cdef dict take_moment(self)
+    # Return the same for a whole phase so far, the window's requests in the measure phase, without times. `whole` is
+    # written over.
+    cdef dict counts(self, int phase, Moment whole)
 
     # Push the requests to send now, at most `most`, into a pipeline that has room for them.
     cdef Taken take(self, Pipeline *p, uint32_t most, int64_t now_ns) noexcept

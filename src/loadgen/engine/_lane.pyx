@@ -4,7 +4,7 @@ from libc.stdint cimport uint8_t
 from libc.stdlib cimport calloc, free
 
 from loadgen.engine._busy cimport busy_end, busy_ours
-from loadgen._request cimport MEASURE, MISS, PRECHECK, PREFILL, WARMUP
+from loadgen._request cimport DRAINING, MEASURE, MISS, PRECHECK, PREFILL, WARMUP
 from loadgen.engine._pipeline cimport pipeline_push
 from loadgen.engine._schedule cimport Closed, Schedule
 from loadgen.engine._sink cimport ANSWERED_WELL, ANSWERED_WITH_ERROR, UNFINISHED, End
@@ -21,6 +21,7 @@ cdef class Lane(Sink):
         self.recorder = recorder
         self.history = history
         self.moment = Moment(recorder.table)
+        self.earlier = Moment(recorder.table)
         self.backfill = backfill
         self.schedule = Closed()
         self.schedule.end()
@@ -55,6 +56,42 @@ cdef class Lane(Sink):
         self.in_question = False
         self.overdue = 0
         busy_end(&self.busy)
+
+    # ── Counts ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    cdef int begin_counts(self, bint watched) except -1:
+        self.watched = watched
+        for phase in (WARMUP, MEASURE, DRAINING):
+            self.opened_in[phase] = self.refused_in[phase] = self.closed_in[phase] = 0
+        if watched:
+            self.moment.begin()
+            self.earlier.begin()
+        else:
+            self.moment.clear()
+            self.earlier.clear()
+        return 0
+
+    cdef dict take_moment(self):
+        counts = self.moment.counts()
+        if self.watched:
+            self.earlier.add(self.moment)
+        self.moment.clear()
+        return counts
+
+    cdef dict counts(self, int phase, Moment whole):
+        whole.clear()
+        if phase == MEASURE and self.watched:
+            whole.add(self.earlier)
+            whole.add(self.moment)
+        counts = whole.counts()
+        # Connections that open or end in the drain do so in the measure phase, as all that happens in the drain.
+        drained = DRAINING if phase == MEASURE else phase
+        own = phase != drained
+        counts["opened"] = self.opened_in[phase] + own * self.opened_in[drained]
+        counts["refused"] = self.refused_in[phase] + own * self.refused_in[drained]
+        counts["closed"] = self.closed_in[phase] + own * self.closed_in[drained]
+        counts["first_failed_ns"] = counts["last_failed_ns"] = 0
+        return counts
 
     # ── Requests ────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -98,7 +135,7 @@ cdef class Lane(Sink):
             if self.watched:
                 self.moment.note_ended(&r, UNFINISHED, now_ns)
             if not r.resent:
-                self.recorder.unsent(&r)
+                self.unsent(&r)
 
     # ── Ends of requests ────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -123,6 +160,8 @@ cdef class Lane(Sink):
 
     cdef void unsent(self, const Request *r) noexcept nogil:
         self.recorder.unsent(r)
+        if self.watched:
+            self.moment.note_unsent(r)
 
     cdef void late(self, const Request *r) noexcept nogil:
         self.recorder.late(r)
@@ -132,9 +171,16 @@ cdef class Lane(Sink):
         if self.history is not None:
             self.history.refused(r, text, length, now_ns, self.server)
 
-    cdef void refused(self, int64_t now_ns) noexcept nogil:
+    cdef void opened(self, int phase) noexcept nogil:
+        self.opened_in[phase] += 1
+
+    cdef void refused(self, int phase, int64_t now_ns) noexcept nogil:
+        self.refused_in[phase] += 1
         if self.watched:
             self.moment.note_refused(now_ns)
+
+    cdef void closed(self, int phase) noexcept nogil:
+        self.closed_in[phase] += 1
 
     cdef bint takes_back(self, const Request *r) noexcept nogil:
         if r.phase != WARMUP and r.phase != MEASURE:

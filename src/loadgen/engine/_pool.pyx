@@ -377,6 +377,7 @@ cdef class Pool(Watcher):
         self.opening -= 1
         self.active += 1
         self.opened += 1
+        (<Sink>c.sink).opened(self.phase)
         self.reconnects += c.was_ready
         c.was_ready = True
         if c.by_get:
@@ -422,10 +423,11 @@ cdef class Pool(Watcher):
         if was == READY:
             self.active -= 1
             self.closed += 1
+            (<Sink>c.sink).closed(self.phase)
         else:
             self.opening -= 1
             self.failed += 1
-            (<Sink>c.sink).refused(now_ns)
+            (<Sink>c.sink).refused(self.phase, now_ns)
         if recycled:
             c.retry_ns = now_ns
             self.sender.recycled(c, now_ns)

@@ -38,8 +38,10 @@ cdef class Sink:
     # Called beside the end of a request with an error reply, with the text of the reply.
     cdef void error_text(self, const Request *r, const char *text, int length, int64_t now_ns) noexcept nogil
 
-    # An attempt to open a connection, or the greeting on it, failed.
-    cdef void refused(self, int64_t now_ns) noexcept nogil
+    # In a phase, a connection became ready; an attempt to open one, or the greeting on it, failed; a ready one ended.
+    cdef void opened(self, int phase) noexcept nogil
+    cdef void refused(self, int phase, int64_t now_ns) noexcept nogil
+    cdef void closed(self, int phase) noexcept nogil
 
     # The server closed the connection before it received the request. True when the sink sends the request once more:
     # the request has not ended.

@@ -24,7 +24,13 @@ cdef class Sink:
     cdef void error_text(self, const Request *r, const char *text, int length, int64_t now_ns) noexcept nogil:
         pass
 
-    cdef void refused(self, int64_t now_ns) noexcept nogil:
+    cdef void opened(self, int phase) noexcept nogil:
+        pass
+
+    cdef void refused(self, int phase, int64_t now_ns) noexcept nogil:
+        pass
+
+    cdef void closed(self, int phase) noexcept nogil:
         pass
 
     cdef bint takes_back(self, const Request *r) noexcept nogil:

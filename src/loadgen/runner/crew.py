@@ -204,6 +204,7 @@ class Crew:
             host=self.load.host if self.load is not None else HostSigns(),
             began_ns=self.load.order.measure_ns if self.load is not None else 0,
             moments=self.load.moments.series() if self.load is not None else (),
+            nodes=self.load.moments.names if self.load is not None else (),
             ended_early=self.stop.is_set or bool(self.failure),
         )
 

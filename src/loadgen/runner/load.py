@@ -42,6 +42,8 @@ class Counted:
     """The monotonic time at which the measure window began."""
     moments: Series = ()
     """The moments of the measure window, where the load has any."""
+    nodes: tuple[str, ...] = ()
+    """The names of the servers in them."""
     ended_early: bool = False
     """True when the stop token was set or the load failed: no other load follows."""
 
@@ -69,7 +71,7 @@ class LoadUnderWay:
         self.enough = enough
         self.timeline = Timeline(timeline, {Phase.WARMUP: order.start_ns, Phase.MEASURE: order.measure_ns})
         self.intervals = Intervals(len(crew.seats))
-        self.moments = Moments()
+        self.moments = Moments(map(str, crew.plan.target.endpoints))
         self.stopped_ns: int | None = None
         """The time at which the members were ordered to end the load early."""
         self.host = HostSigns()

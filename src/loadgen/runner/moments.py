@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from loadgen.snapshot import NodeCounts
 from loadgen.worker.messages import Moment
 
@@ -11,17 +13,30 @@ after the window, or is short where the window was."""
 
 
 class Moments:
-    """The members' reports of moments, of each moment as many as have come."""
+    """The members' reports of moments, of each moment as many as have come.
 
-    def __init__(self) -> None:
-        self._merged: dict[int, tuple[NodeCounts, ...]] = {}
+    `names` are those of the load's servers as it begins. A server that joins later comes after them.
+    """
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = dict.fromkeys(names)
+        self._merged: dict[int, dict[str, NodeCounts]] = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The servers, in the order of the counts in each moment of `series`."""
+        return tuple(self._names)
 
     def add(self, moment: Moment) -> None:
         """Add a member's report."""
-        known = self._merged.get(moment.number)
-        nodes = moment.nodes if known is None else tuple(a + b for a, b in zip(known, moment.nodes, strict=True))
-        self._merged[moment.number] = nodes
+        merged = self._merged.setdefault(moment.number, {})
+        for name, counts in moment.nodes.items():
+            self._names.setdefault(name)
+            merged[name] = merged[name] + counts if name in merged else counts
 
     def series(self) -> Series:
-        """Return every moment, in order."""
-        return tuple(self._merged[number] for number in sorted(self._merged))
+        """Return every moment, in order. A server that was not there has counts of 0."""
+        nothing = NodeCounts()
+        return tuple(
+            tuple(self._merged[number].get(name, nothing) for name in self._names) for number in sorted(self._merged)
+        )

@@ -88,15 +88,15 @@ class Seat:
     def _by_our_clock(self, moment: Moment) -> Moment:
         """Return a moment with its times by our clock; 0 stays 0, which is no time."""
         ahead_ns = self.ahead_ns
-        nodes = (
-            replace(
+        nodes = {
+            name: replace(
                 node,
                 first_failed_ns=node.first_failed_ns and node.first_failed_ns - ahead_ns,
                 last_failed_ns=node.last_failed_ns and node.last_failed_ns - ahead_ns,
             )
-            for node in moment.nodes
-        )
-        return replace(moment, nodes=tuple(nodes)) if ahead_ns else moment
+            for name, node in moment.nodes.items()
+        }
+        return replace(moment, nodes=nodes) if ahead_ns else moment
 
     def _narrow(self, clock_ns: int) -> None:
         found = ClockOffset.of_exchange(self._asked_ns, clock_ns, time.monotonic_ns())

@@ -198,6 +198,7 @@ class Worker:
         own = {
             "at_ns": self.time.now(),
             "tallies": {command: Tally(**tally) for command, tally in counts["tallies"].items()},
+            "nodes": {name: NodeCounts(**node) for name, node in counts["nodes"].items()},
             "errors": {self.masked(kind): count for kind, count in counts["errors"].items()},
             "failures": failures,
             "connections": connections,
@@ -309,7 +310,7 @@ class Worker:
     def moment(self) -> Moment:
         """Return the present moment, and begin the next."""
         self.moments += 1
-        return Moment(self.moments, tuple(NodeCounts(**counts) for counts in self.engine.moments()))
+        return Moment(self.moments, {name: NodeCounts(**counts) for name, counts in self.engine.moments().items()})
 
     def report_rest(self) -> None:
         """Report the last interval, cut short, of a window that a number of requests ended."""

@@ -14,7 +14,7 @@ from loadgen.plan import Load, Plan
 from loadgen.signs import WorkerSigns
 from loadgen.snapshot import HistoryCounts, NodeCounts, Snapshot
 
-VERSION = 6
+VERSION = 7
 """The version of these messages. Each side sends its version first, and refuses another one."""
 
 OTHER_FILES = 32
@@ -148,11 +148,12 @@ class IntervalEnded(Report):
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """What became of each server in a moment of the measure window, by the order of the endpoints."""
+    """What became of each server in a moment of the measure window."""
 
     number: int
     """From 1; a request that ends after the window is in the moment after the last."""
-    nodes: tuple[NodeCounts, ...]
+    nodes: Mapping[str, NodeCounts]
+    """By name; a server that joined later is in later moments only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
