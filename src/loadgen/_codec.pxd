@@ -42,6 +42,7 @@ cdef struct Decoder:
 cdef class Codec:
     cdef readonly Commands commands  # the run's table, whose row numbers identify commands
     cdef const Command *rows         # the table's rows; borrowed from it
+    cdef int asked                   # the first row of a command that any server answers
     cdef uint64_t run                # what this run's values are marked with (`_mark`); 0: they are not
 
     # The most bytes that a request takes in the out-buffer, its value included.

@@ -6,7 +6,7 @@ from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from loadgen._buffer cimport BLOCK, Cursor
-from loadgen._request cimport ERROR_REPLY, Commands, Request
+from loadgen._request cimport ASK, ERROR_REPLY, Commands, Request
 from loadgen._mark cimport MARK_BYTES
 from loadgen._request import OUTCOME_NAMES
 
@@ -26,6 +26,7 @@ cdef class Codec:
         self.run = run
         self.commands = Commands() if commands is None else commands
         self.rows = self.commands.rows
+        self.asked = self.commands.first(ASK)
         return 0
 
     def encoded(self, str command, uint64_t key=0, bytes value=b""):

@@ -56,6 +56,13 @@ cdef class Commands:
     # Return the number of the first row of a kind; -1 where there is none.
     cdef int first(self, int kind) noexcept
 
+# The parts of `Request.resent`.
+cdef enum:
+    SENT_BEFORE = 1      # on a connection that the server closed too early, or to a node that redirected it
+    ASKS = 2             # to be sent behind an ASKING
+    REDIRECT = 16        # one redirect
+    MOST_REDIRECTS = 15
+
 # One cache line of 64 bytes.
 cdef struct Request:
     int64_t intended_ns  # when the schedule wanted it sent; in a closed loop the time at which it was made
@@ -69,4 +76,4 @@ cdef struct Request:
     uint8_t command      # a row of the run's table
     uint8_t phase
     uint8_t outcome      # the outcome of its reply, once there is one
-    uint8_t resent       # sent before, on a connection that the server closed before the bytes reached it
+    uint8_t resent       # not 0: sent before (SENT_BEFORE), and by how many redirects, in steps of REDIRECT

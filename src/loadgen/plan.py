@@ -31,6 +31,35 @@ class Endpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Placement:
+    """What one lane is for: a shard, the node that serves it now, and which requests go there."""
+
+    name: str
+    """The first node's address; it stays when another node takes over."""
+    shard: int
+    endpoint: Endpoint | None
+    """None: no node serves the lane now."""
+    reads: float = 1.0
+    """The part of the shard's reads that goes there: below 1 where replicas are read from."""
+    writes: bool = True
+    """False for a replica."""
+
+
+@dataclass(frozen=True, slots=True)
+class Topology:
+    """The lanes of a cluster at some time. A later topology has the same lanes in the same places, and maybe more."""
+
+    placements: tuple[Placement, ...]
+    slots: tuple[tuple[int, int, int], ...] = ()
+    """(first slot, last slot, shard) of the slots that have an owner; empty for a master that sentinels watch."""
+
+    @property
+    def shards(self) -> int:
+        """The number of shards, those without a slot too."""
+        return 1 + max(placement.shard for placement in self.placements)
+
+
+@dataclass(frozen=True, slots=True)
 class Keyspace:
     """Keys are the ids 0 … count-1, written in lower-case hex after a prefix, zero-padded to `length` characters."""
 
@@ -134,11 +163,20 @@ class Target:
     username: str = ""
     password: str = ""
     """Empty: no AUTH is sent."""
+    topology: Topology | None = None
+    """The nodes of a cluster, or the master that sentinels name; None where `endpoints` are all there is."""
     precheck: str = "ping"
     """The first request of a connection, after its AUTH and before any load: `ping`, `hello` or `none`. RESP3 always
     sends HELLO, and memcache sends `version` for `ping`."""
     tls: TlsPlan | None = None
     """None: plain text."""
+
+    @property
+    def placements(self) -> tuple[Placement, ...]:
+        """One for each lane: the topology's, or those of the endpoints."""
+        if self.topology is not None:
+            return self.topology.placements
+        return tuple(Placement(str(each), shard, each) for shard, each in enumerate(self.endpoints))
 
     @property
     def speaks(self) -> Protocol:

@@ -219,6 +219,9 @@ class Snapshot(Addable):
     """Send minus intended time, all commands. Empty in a closed loop."""
     errors: Mapping[str, int] = by_name()
     """Error replies by class, the first word of the reply: ERR, OOM, LOADING, SERVER_ERROR …"""
+    redirects: Mapping[str, int] = by_name()
+    """Answers of a cluster's nodes after which a request was sent again, by their first word in lower case: moved, ask,
+    tryagain, clusterdown, loading, readonly; and in `redirected` the requests that had at least one."""
     failures: Mapping[str, int] = by_name()
     """Failed and closed connections by reason, one of `phase.Failure`."""
     connections: ConnectionCounts = counted(ConnectionCounts())

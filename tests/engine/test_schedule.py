@@ -207,3 +207,62 @@ def test_poisson_requests_follow_a_changing_rate(shape: str) -> None:
 def test_the_same_seed_gives_the_same_row_and_another_seed_another() -> None:
     rows = [begun(flat(1000), Poisson(seed)).times(100) for seed in (1, 1, 2)]
     assert rows[0] == rows[1] != rows[2]
+
+
+# ── Shares that change ──────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def gaps(times: list[int]) -> set[int]:
+    return {round((later - earlier) / 1000) for earlier, later in pairwise(times)}
+
+
+def test_a_changed_share_changes_the_gaps_from_its_time_on() -> None:
+    schedule = Paced([(10 * S, 1000, 1000, 0)], 0.5, Even())
+    schedule.begin(7 * S)
+    schedule.rescale(8 * S, 0.25)
+    schedule.rescale(9 * S, 1.0)
+    times = schedule.times(100_000)
+    assert gaps([each for each in times if each < 8 * S]) == {2000}
+    assert gaps([each for each in times if 8 * S <= each < 9 * S]) == {4000}
+    assert gaps([each for each in times if each >= 9 * S]) == {1000}
+    assert len(times) == 500 + 250 + 8000
+
+
+def test_a_share_of_nothing_has_no_requests_until_there_is_one_again() -> None:
+    schedule = Paced([(10 * S, 1000, 1000, 0)], 1.0, Even())
+    schedule.begin(0)
+    schedule.rescale(0, 0)
+    assert schedule.due(10 * S) == 0
+    schedule.rescale(4 * S, 0.5)
+    schedule.rescale(5 * S, 0)
+    schedule.rescale(9 * S, 0.1)
+    times = schedule.times(100_000)
+    assert len(times) == 500 + 100
+    assert [each for each in times if 5 * S < each < 9 * S] == []
+    assert times[0] >= 4 * S
+
+
+@given(
+    changes=st.lists(st.tuples(st.integers(0, 9_000), st.sampled_from([0.0, 0.1, 0.5, 1.0, 3.0])), max_size=5),
+    until_ms=st.integers(0, 12_000),
+    poisson=st.booleans(),
+    swings=st.booleans(),
+)
+def test_what_is_due_by_a_time_after_changes_is_what_is_taken_one_by_one(
+    changes: list[tuple[int, float]], until_ms: int, poisson: bool, swings: bool
+) -> None:
+    def made() -> Paced:
+        profile = [(3 * S, 50, 250, 0), (7 * S, 250, 20, S if swings else 0)]
+        schedule = Paced(profile, 0.5, Poisson(3) if poisson else Even(0.25))
+        schedule.begin(0)
+        for at_ms, scale in sorted(changes):
+            schedule.rescale(at_ms * 1_000_000, scale)
+        return schedule
+
+    until_ns = until_ms * 1_000_000
+    one_by_one = [each for each in made().times(100_000) if each < until_ns]
+    assert one_by_one == sorted(one_by_one)
+    if not poisson:
+        assert abs(made().due(until_ns) - len(one_by_one)) <= 1
+    skipped, _ = made().skipped(until_ns, 1 << 40)
+    assert skipped == len(one_by_one)

@@ -60,6 +60,7 @@ engine._histogram ←
 engine._busy ←
 engine._route ←
 engine._ketama ← _buffer engine._route
+engine._slots ← engine._route
 engine._keys ← engine._random
 engine._values ← _mark engine._random
 engine._workload ← _request engine._random engine._route engine._keys
@@ -74,6 +75,7 @@ engine._lane ← _request engine._busy engine._workload engine._schedule engine.
     engine._history engine._pipeline
 engine._pipeline_face ← _buffer _request _codec engine._recorder engine._history engine._pipeline
     engine._lane
+engine._cluster ← _request engine._slots engine._recorder engine._lane
 engine._time ← engine._clock
 engine._transport ←
 engine._tls ← tls engine._transport
@@ -85,9 +87,10 @@ engine._pool ← _buffer _mark _request _codec _resp _memcache engine._random en
 engine._window ← _request engine._recorder engine._time engine._pauses
 engine._choice ← engine._random engine._lane engine._connection
 engine._evidence ← engine._busy engine._lane engine._transport engine._connection
-engine._engine ← _request engine._busy engine._route engine._ketama engine._keys engine._workload engine._schedule
-    engine._sink engine._recorder engine._moment engine._backlog engine._history engine._pipeline engine._lane
-    engine._time engine._transport engine._tls engine._connection engine._pauses engine._reactor engine._pool
+engine._engine ← _request engine._busy engine._route engine._ketama engine._slots engine._cluster engine._keys
+    engine._workload engine._schedule engine._sink engine._recorder engine._moment engine._backlog engine._history
+    engine._pipeline engine._lane engine._time engine._transport engine._tls engine._connection engine._pauses
+    engine._reactor engine._pool
     engine._window engine._choice engine._evidence
 
 # The built-in server: compiled but for `builtin`, which runs it.

@@ -59,6 +59,7 @@ cdef struct Connection:
     bint abandoned       # a load ended while replies were due: they must not be matched to later requests
     int greetings        # how many requests of the greeting have been sent
     bint by_get          # the server closes a connection on PING or `version`, so the greeting has a GET instead
+    bint leaving         # no further request is sent on it, and it is closed when its open ones have been answered
     bint touched         # there are unsent requests of the current dispatch
     uint32_t written_before  # the pipeline's `written` at the end of the pause that is being examined
     char *out            # requests not yet in the kernel lie at out_at … out_end; owned
@@ -80,6 +81,10 @@ cdef struct Connection:
     int64_t backoff_ns
     int64_t doubt_ns     # the part of unsent requests' wait that may be the generator's, beside the certain part
 
+
+# What is sent before a request that ASKS. An out-buffer of a cluster has room for it in each request.
+cdef enum:
+    ASKING_BYTES = 16
 
 # Make an unused connection whose longest request takes `longest` bytes in the out-buffer.
 cdef int connection_init(Connection *c, uint32_t depth, size_t longest, bint spliced) except -1
@@ -109,8 +114,8 @@ cdef Read connection_read(Connection *c, Transport net, char *buffer, size_t siz
 
 
 cdef inline uint32_t connection_room(const Connection *c) noexcept nogil:
-    """Return how many more requests can be encoded: none while a refused request is in the out-buffer."""
-    return 0 if c.pipe.refused_end else pipeline_room(&c.pipe)
+    """Return how many more requests can be encoded: none while a refused one is in the out-buffer, or on leaving."""
+    return 0 if c.pipe.refused_end or c.leaving else pipeline_room(&c.pipe)
 
 
 cdef inline bint connection_has_unsent(const Connection *c) noexcept nogil:

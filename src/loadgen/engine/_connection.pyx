@@ -9,7 +9,7 @@ from libc.string cimport memcpy, memmove
 
 from loadgen._buffer cimport BLOCK
 from loadgen._mark cimport MARK_BYTES, is_sampled, write_mark
-from loadgen._request cimport Command, Request
+from loadgen._request cimport ASKS, Command, Request
 from loadgen.engine._transport cimport iovec
 from loadgen.engine._values cimport POOL
 
@@ -107,6 +107,9 @@ cdef void connection_encode(Connection *c, uint32_t n, Codec codec, Values value
         r = &c.pipe.ring[i & c.pipe.mask]
         i += 1
         has_value = rows[r.command].has_value
+        if r.resent & ASKS:
+            memcpy(out, b"*1\r\n$6\r\nASKING\r\n", ASKING_BYTES)
+            out += ASKING_BYTES
         out += codec.encode(r, values.next() if has_value and not spliced else NULL, out)
         if marked:
             out = mark(c, r, values, has_value, out)

@@ -7,6 +7,7 @@ from libc.stdint cimport int32_t, int64_t, uint32_t, uint64_t
 
 from loadgen._request cimport Commands
 from loadgen.engine._choice cimport Choice
+from loadgen.engine._cluster cimport Cluster
 from loadgen.engine._connection cimport Connection
 from loadgen.engine._history cimport History
 from loadgen.engine._lane cimport Lane
@@ -18,6 +19,7 @@ from loadgen.engine._route cimport Route
 from loadgen.engine._schedule cimport Schedule
 from loadgen.engine._time cimport Time
 from loadgen.engine._window cimport Window
+from loadgen.engine._workload cimport Draws
 
 # The modes of an engine. A mode ends by itself: all connected, all keys written, start time reached, window over, all
 # answered. The engine calls `notify` at the end of CONNECT, WRITE_KEYS and DRAIN.
@@ -44,7 +46,12 @@ cdef class Engine(Sender):
     cdef Moment summed        # to add moments in; None until there is a use
     cdef readonly History history  # None: no history is kept
     cdef Commands table
-    cdef Route route          # the lane of each key
+    cdef Route route          # the shard of each key
+    cdef Draws draws
+    cdef Cluster cluster      # None: there is none
+    cdef object plan
+    cdef list slot_shares     # in a cluster: each slot's part of the requests
+    cdef list profile         # of the newest load, its warm-up included
     cdef Choice choice        # picks the connection for a due request
     cdef Window window        # of the newest load
     cdef list lanes
@@ -71,7 +78,16 @@ cdef class Engine(Sender):
     cdef int64_t left_behind  # requests of the window that were never sent because of the generator alone
     cdef Connection **touched  # connections with requests of the current dispatch; owned
     cdef int n_touched
+    cdef bint told_stale      # that a topology is wanted
     cdef bint told_of_history  # that the history cannot be written
+
+    # Lanes.
+    cdef Lane add_lane(self, placement, int connections)
+    cdef int place(self, Lane lane, placement) except -1
+    cdef list lane_shares(self)
+    cdef int reshare(self, int64_t now_ns) except -1
+    cdef void serve_kicked(self, int64_t now_ns) noexcept
+    cdef void offer(self, Lane lane, int64_t now_ns) noexcept
 
     # The path of a request, in order.
     cdef void refill(self, Lane lane, Connection *c, int64_t now_ns) noexcept
@@ -101,4 +117,5 @@ cdef class Engine(Sender):
     cdef void keep_history(self) noexcept
     cdef void tell(self, str what) noexcept
     cdef Schedule schedule(self, Lane lane, list profile)
+    cdef int begin_late(self, Lane lane) except -1
     cdef int64_t overdue(self) noexcept

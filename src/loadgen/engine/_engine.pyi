@@ -6,7 +6,7 @@ from loadgen.engine._pool import Sender
 from loadgen.engine._reactor import Reactor
 from loadgen.engine._time import Time
 from loadgen.engine._transport import Transport
-from loadgen.plan import Plan
+from loadgen.plan import Plan, Topology
 
 class Engine(Sender):
     reactor: Reactor
@@ -32,6 +32,7 @@ class Engine(Sender):
         requests: int = 0,
         moments: bool = False,
     ) -> None: ...
+    def reroute(self, topology: Topology) -> None: ...
     def stop(self) -> None: ...
     def end_drain(self) -> None: ...
     def close(self) -> None: ...

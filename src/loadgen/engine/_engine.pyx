@@ -9,19 +9,22 @@ from loadgen._request cimport DRAINING, MEASURE, PRECHECK, PREFILL, WARMUP, WRIT
 from loadgen.engine._backlog cimport backlog_count
 from loadgen.engine._busy cimport busy_block, busy_end, busy_is_behind, busy_paused, pause_kind
 from loadgen.engine._choice cimport ROUNDROBIN, Choice
+from loadgen.engine._cluster cimport Cluster
 from loadgen.engine._connection cimport (
     CONNECT_TIMEOUT, DOWN, READY, STALLED, connection_encode, connection_has_unsent, connection_room,
 )
 from loadgen.engine._evidence cimport evidence_after, evidence_before
 from loadgen.engine._keys cimport Keys
 from loadgen.engine._ketama cimport Ketama
-from loadgen.engine._lane cimport Taken, has_owed, has_requeued
+from loadgen.engine._lane cimport Lane, Taken, has_owed, has_requeued, has_requeued_by
 from loadgen.engine._moment cimport Moment
 from loadgen.engine._pauses cimport LATE_NS
 from loadgen.engine._pipeline cimport pipeline_expire, pipeline_is_stalled, pipeline_open
-from loadgen.engine._pool cimport OPENING
+from loadgen.engine._pool cimport OPENING, SPARE
+from loadgen.engine._route cimport Route
 from loadgen.engine._schedule cimport NEVER, Closed, Even, Paced, Poisson, Schedule
 from loadgen.engine._sink cimport Sink
+from loadgen.engine._slots cimport SLOTS, BySlot, Slots
 from loadgen.engine._tls cimport Tls
 from loadgen.engine._transport cimport Sockets, Transport
 from loadgen.engine._window cimport Window
@@ -57,8 +60,6 @@ cdef class Engine(Sender):
     def __cinit__(self, plan, int index, notify, Reactor reactor, Transport net=None, History history=None):
         cdef Lane lane
         cdef Keys keys
-        cdef Draws draws
-        cdef int i, n
         own = plan.workers[index]
         self.index = index
         self.shares = [worker.share for worker in plan.workers]
@@ -79,47 +80,153 @@ cdef class Engine(Sender):
         self.tick_ns = min(max(plan.wire.request_timeout_ns // 10, MS), 100 * MS)
         self.window = Window(self.time, self.recorder)
         self.choice = Choice(plan.wire.request_distribution, own.seed)
-        keyspace = plan.workload.keyspace
-        self.route = Ketama([str(e) for e in plan.target.endpoints], keyspace.length, keyspace.count,
-                            keyspace.prefix.encode())
+        self.plan = plan
+        keyspace, placements, topology = plan.workload.keyspace, plan.target.placements, plan.target.topology
+        prefix = keyspace.prefix.encode()
+        self.lanes = []
+        if topology is None:
+            self.route = Ketama([placement.name for placement in placements], keyspace.length, keyspace.count, prefix)
+        else:
+            slots = Slots(keyspace.length, prefix, topology.shards + SPARE, topology.slots)
+            self.cluster = Cluster(slots, self.lanes, self.recorder)
+            self.route = slots if topology.slots else Route()
         net = Sockets() if net is None else net
         if plan.target.tls is not None:
             net = Tls(net, plan.target.tls)
         self.pool = Pool(plan, index, self.table, reactor, net, self, history)
-        self.quick_tick_ns = max(MS, self.pool.n_connections * 1000)
-        self.touched = <Connection **>PyMem_Calloc(max(self.pool.n_connections, 1), sizeof(Connection *))
+        self.touched = <Connection **>PyMem_Calloc(max(self.pool.capacity, 1), sizeof(Connection *))
         if self.touched == NULL:
             raise MemoryError()
         popularity = _keys.create(keyspace.distribution, keyspace.count, 0, keyspace.zipf_exponent, plan.seed)
-        shares = _workload.shares(popularity, self.route)
+        by = self.route if topology is None or not topology.slots else BySlot(slots)
+        shares = _workload.shares(popularity, by)
+        self.slot_shares = shares if by is not self.route else None
         keys = _keys.create(keyspace.distribution, keyspace.count, own.seed, keyspace.zipf_exponent, plan.seed)
-        draws = Draws(keys, self.route)
-        self.lanes = []
-        n = 0
-        for server in range(self.pool.n_servers):
-            count = own.connections[server]
-            lane = Lane(self.recorder, count * plan.wire.pipeline_depth, backfill=plan.workload.backfill_on_miss,
-                        history=history)
-            lane.server = server
-            lane.name = str(plan.target.endpoints[server])
-            lane.first = n
-            lane.count = count
-            # Each lane draws its commands by a seed of its own.
-            seed = own.seed + server * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
-            lane.mix = Mix(plan.mix, draws, server, seed, self.table)
-            lane.prefill = Prefill(self.route, server, self.table.first(WRITE), own.prefill_first,
-                                   own.prefill_first + own.prefill_count)
-            lane.seed = seed
-            lane.share = own.share * shares[server]
-            lane.offset = (index + server / self.pool.n_servers) / len(plan.workers)
-            self.lanes.append(lane)
-            for i in range(n, n + lane.count):
-                self.pool.add(i, server, plan, lane)
-            n += lane.count
+        self.draws = Draws(keys, self.route)
+        for placement, connections in zip(placements, own.connections):
+            self.add_lane(placement, connections)
+        for lane, share in zip(self.lanes, shares if self.slot_shares is None else self.lane_shares()):
+            lane.share = own.share * share
+            lane.idle = share == 0
+        self.quick_tick_ns = max(MS, self.pool.n_connections * 1000)
         reactor.serve(self.pool)
 
     def __dealloc__(self):
         PyMem_Free(self.touched)
+
+    # ── Lanes ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    cdef Lane add_lane(self, placement, int connections):
+        """Add a lane with this number of connections, of which none is opened yet."""
+        cdef Lane lane
+        plan, number = self.plan, len(self.lanes)
+        own = plan.workers[self.index]
+        slots = connections * plan.wire.pipeline_depth
+        if self.cluster is not None:
+            # Requests of all lanes may be redirected to this one.
+            slots = 2 * sum(own.connections) * plan.wire.pipeline_depth
+        lane = Lane(self.recorder, slots, backfill=plan.workload.backfill_on_miss, history=self.history)
+        lane.server = number
+        lane.name = placement.name
+        lane.shard = placement.shard
+        lane.steering = self.cluster
+        lane.first = self.pool.n_connections
+        lane.count = connections
+        # Each lane draws its commands by a seed of its own.
+        lane.seed = own.seed + number * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
+        lane.mix = Mix(plan.mix, self.draws, lane.shard, lane.seed, self.table)
+        # Keys are written by the owners of the beginning; where these have changed, nodes redirect.
+        route = self.route.copy() if isinstance(self.route, Slots) else self.route
+        first, count = (own.prefill_first, own.prefill_count) if placement.writes and self.loads == 0 else (0, 0)
+        lane.prefill = Prefill(route, lane.shard, self.table.first(WRITE), first, first + count)
+        lane.offset = (self.index + number / self.pool.n_servers) / len(plan.workers)
+        self.lanes.append(lane)
+        self.pool.add_server(placement.endpoint)
+        for _ in range(connections):
+            self.pool.add(number, plan, lane)
+        self.place(lane, placement)
+        return lane
+
+    cdef int place(self, Lane lane, placement) except -1:
+        """Note which node serves a lane of a cluster, and which requests go there."""
+        if self.cluster is None:
+            return 0
+        if placement.endpoint is None:
+            lane.node = ""
+        else:
+            lane.node = f"{placement.endpoint.address}:{placement.endpoint.port}"
+            if placement.writes:
+                self.cluster.nodes[lane.node] = lane.server
+                self.cluster.nodes[str(placement.endpoint)] = lane.server
+        return 0
+
+    cdef list lane_shares(self):
+        """Return each lane's share of the load by the slots of its shard: fractions that add up to 1."""
+        cdef Slots slots = self.cluster.slots
+        cdef int slot
+        cdef Lane lane
+        of_shard = [0.0] * slots.lanes
+        for slot in range(SLOTS):
+            of_shard[slots.owners[slot]] += self.slot_shares[slot]
+        return [of_shard[lane.shard] for lane in self.lanes]
+
+    cdef int reshare(self, int64_t now_ns) except -1:
+        """Give each lane its share of the load anew, after slots have changed owners."""
+        cdef Lane lane, heir = None
+        cdef bint begins = False
+        self.cluster.moved = False
+        self.draws.sort()
+        if self.slot_shares is None:
+            return 0
+        own = self.plan.workers[self.index]
+        for lane, share in zip(self.lanes, self.lane_shares()):
+            if lane.share == own.share * share:
+                continue
+            lane.share = own.share * share
+            begins |= lane.idle and share > 0
+            lane.idle = share == 0
+            if isinstance(lane.schedule, Paced):
+                (<Paced>lane.schedule).rescale(now_ns, lane.share)
+        # The requests that lanes without keys were to send are another's.
+        for lane in self.lanes:
+            if not lane.idle and (heir is None or lane.left > heir.left):
+                heir = lane
+        if self.requests != UNLIMITED and heir is not None:
+            for lane in self.lanes:
+                if lane.idle and lane.left:
+                    self.lanes_to_go -= heir.left > 0
+                    heir.left += lane.left
+                    heir.schedule.over = False
+                    lane.left = 0
+        if begins and self.closed_loop:
+            self.fill_all()
+        return 0
+
+    cdef void serve_kicked(self, int64_t now_ns) noexcept:
+        """Have requests that were redirected sent, and a topology asked for that is wanted."""
+        cdef Lane lane
+        self.cluster.kicked = False
+        if self.cluster.stale and not self.told_stale:
+            self.told_stale = True
+            self.tell("stale")
+        for lane in self.lanes:
+            if has_requeued_by(&lane.requeued, now_ns):
+                self.offer(lane, now_ns)
+        self.plan_wake(now_ns)
+
+    cdef void offer(self, Lane lane, int64_t now_ns) noexcept:
+        """Have a lane's connections with room send what is to be sent again."""
+        cdef Connection *c
+        cdef int i
+        if self.mode != LOAD and self.mode != DRAIN and self.mode != WRITE_KEYS:
+            return
+        if not lane.schedule.closed:
+            self.dispatch(lane, NULL, now_ns)
+            return
+        for i in range(lane.first, lane.first + lane.count):
+            c = &self.pool.connections[i]
+            if c.state == READY and connection_room(c) and has_requeued_by(&lane.requeued, now_ns):
+                self.refill(lane, c, now_ns)
 
     # ── The path of a request ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -132,6 +239,8 @@ cdef class Engine(Sender):
             self.refill(lane, c, now_ns)
         elif lane.busy.blocked or has_owed(&lane.owed) or has_requeued(&lane.requeued):
             self.dispatch(lane, c, now_ns)
+        if self.cluster is not None and self.cluster.kicked:
+            self.serve_kicked(now_ns)
 
     cdef void refill(self, Lane lane, Connection *c, int64_t now_ns) noexcept:
         """Fill a connection's room in a closed loop, batch by batch."""
@@ -312,6 +421,8 @@ cdef class Engine(Sender):
             for lane in self.lanes:
                 if not lane.busy.blocked:
                     self.dispatch(lane, NULL, now_ns)
+        if self.cluster is not None:
+            self.serve_kicked(now_ns)
         # No tick during a sweep: a reply that arrived in the pause must not be taken for a timeout or a missing reply.
         if now_ns >= self.next_tick_ns and not self.sweeping:
             self.next_tick_ns = now_ns + self.tick(now_ns)
@@ -377,6 +488,8 @@ cdef class Engine(Sender):
         cdef Lane lane
         if self.history is not None and self.history.error:
             self.keep_history()
+        if self.cluster is not None and self.cluster.moved:
+            self.reshare(now_ns)
         for i in range(self.pool.n_connections):
             c = &self.pool.connections[i]
             if c.state == READY:
@@ -398,7 +511,7 @@ cdef class Engine(Sender):
         if self.mode == WRITE_KEYS:
             for lane in self.lanes:
                 for i in range(lane.first, lane.first + lane.count):
-                    if not has_owed(&lane.owed):
+                    if not has_owed(&lane.owed) and not has_requeued_by(&lane.requeued, now_ns):
                         break
                     c = &self.pool.connections[i]
                     if c.state == READY:
@@ -428,6 +541,7 @@ cdef class Engine(Sender):
         for lane in self.lanes:
             prefill = <Prefill>lane.prefill
             keys += prefill.last_key - prefill.next_key + <uint32_t>(lane.owed.tail - lane.owed.head)
+            keys += <uint32_t>(lane.requeued.tail - lane.requeued.head)
         return keys
 
     cdef void plan_wake(self, int64_t now_ns) noexcept:
@@ -444,6 +558,11 @@ cdef class Engine(Sender):
             for lane in self.lanes:
                 if lane.busy.blocked:
                     wake_ns = min(wake_ns, now_ns + BEAT_NS)
+        if self.cluster is not None:
+            for lane in self.lanes:
+                # What may be sent already waits for room.
+                if has_requeued(&lane.requeued) and not has_requeued_by(&lane.requeued, now_ns):
+                    wake_ns = min(wake_ns, lane.requeued.ring[lane.requeued.head & lane.requeued.mask].made_ns)
         self.wake_ns = max(wake_ns, now_ns)
         self.pool.late_ns = NEVER if self.sweeping else self.wake_ns + LATE_NS
         self.reactor.wake_at(wake_ns)
@@ -574,10 +693,11 @@ cdef class Engine(Sender):
         if profile:
             _, rate_per_s, _, _ = profile[0]
             profile = [(warmup_ns, rate_per_s, rate_per_s, 0), *profile]
+        self.profile = profile
         backfill = self.table.number("backfill") if "backfill" in self.table.names else 0
         for lane, part in zip(self.lanes, parts):
             lane.left = part
-            lane.begin_counts(moments or len(self.lanes) > 1)
+            lane.begin_counts(moments or len(self.lanes) > 1 or self.cluster is not None)
             lane.begin(lane.mix, self.schedule(lane, profile), backfill, WARMUP, MEASURE, self.window.measure_ns,
                        self.window.end_ns)
         if self.spin:
@@ -590,9 +710,53 @@ cdef class Engine(Sender):
             return Closed()
         # Each load has a random stream of its own, so that a rate that is tried twice meets different arrivals.
         arrivals = Poisson(lane.seed + self.loads) if self.poisson else Even(lane.offset)
-        paced = Paced(profile if lane.left else profile[:1], lane.share, arrivals)
-        paced.begin(self.window.start_ns)
+        if lane.share > 0:
+            paced = Paced(profile if lane.left else profile[:1], lane.share, arrivals)
+            paced.begin(self.window.start_ns)
+        else:
+            paced = Paced(profile, 1.0, arrivals)
+            paced.begin(self.window.start_ns)
+            paced.rescale(self.window.start_ns, 0)
         return paced
+
+    def reroute(self, topology):
+        """Take over a later `plan.Topology`: new nodes of lanes, new lanes, and who owns which slots.
+
+        Connections to a node that no longer serves its lane are closed when their open requests have been answered. A
+        lane beyond those that there is room for is left out.
+        """
+        cdef int64_t now_ns = self.time.now_ns()
+        cdef Lane lane
+        cdef int slot
+        self.cluster.nodes.clear()
+        for number, placement in enumerate(topology.placements):
+            if number < len(self.lanes):
+                lane = <Lane>self.lanes[number]
+                self.pool.move(number, placement.endpoint, now_ns)
+                self.place(lane, placement)
+            elif number < self.pool.n_servers and placement.shard < self.cluster.slots.lanes:
+                self.begin_late(self.add_lane(placement, self.pool.late_connections))
+        for first, last, shard in topology.slots:
+            if shard < self.cluster.slots.lanes:
+                for slot in range(first, last + 1):
+                    self.cluster.slots.assign(slot, shard)
+        self.reshare(now_ns)
+        self.cluster.stale = self.told_stale = False
+        self.next_tick_ns = min(self.next_tick_ns, now_ns)
+        self.fill_all()
+        self.plan_wake(now_ns)
+
+    cdef int begin_late(self, Lane lane) except -1:
+        """Have a lane take part in the load under way, of which it has no share yet."""
+        cdef bint under_way = self.mode == ARMED or self.mode == LOAD
+        lane.idle = True
+        lane.left = UNLIMITED if under_way and self.requests == UNLIMITED else 0
+        lane.begin_counts(True)
+        backfill = self.table.number("backfill") if "backfill" in self.table.names else 0
+        if under_way:
+            lane.begin(lane.mix, self.schedule(lane, self.profile), backfill, WARMUP, MEASURE, self.window.measure_ns,
+                       self.window.end_ns)
+        return 0
 
     def stop(self):
         """End the window now and drain. Requests that were planned for later do not count."""

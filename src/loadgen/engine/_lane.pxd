@@ -25,8 +25,9 @@ cdef struct Owed:
     uint32_t head
     uint32_t tail
 
-# Requests that the server had not received when it closed their connection. Any connection that has room sends them.
-# Bounded as `Owed` is.
+# Requests that are sent again, by any connection that has room: those that the server had not received when it closed
+# their connection and, in a cluster, those that another node answered by naming this one. Each may be sent from its
+# `made_ns` on, in whose order they are. Bounded as `Owed` is; in a cluster, what finds no room is not redirected.
 cdef struct Requeued:
     Request *ring     # owned
     uint32_t mask
@@ -39,7 +40,17 @@ cdef struct Taken:
     bint last         # the last request of the measure window is among them
 
 
+# What becomes of requests that a node of a cluster answers by naming another node.
+cdef class Steering:
+    # True when the request is sent again, by this lane or another one.
+    cdef bint redirect(self, Lane lane, const Request *r, const char *text, int length, int64_t now_ns) noexcept nogil
+
+
 cdef class Lane(Sink):
+    cdef Steering steering    # None: not in a cluster
+    cdef int shard            # whose keys it has; its number without a cluster
+    cdef str node             # the address of its node, as nodes of a cluster write it
+    cdef bint idle            # no key belongs to it now, so that its load has no requests
     cdef Recorder recorder
     cdef History history      # None: no history is kept
     cdef Moment moment        # what it counted in the window since that was last taken
@@ -115,9 +126,23 @@ cdef inline bint has_requeued(const Requeued *q) noexcept nogil:
     return q.head != q.tail
 
 
+cdef inline bint has_requeued_by(const Requeued *q, int64_t now_ns) noexcept nogil:
+    """True when a request may be sent again now."""
+    return q.head != q.tail and q.ring[q.head & q.mask].made_ns <= now_ns
+
+
+cdef inline bint is_full(const Requeued *q) noexcept nogil:
+    return q.tail - q.head > q.mask
+
+
 cdef inline void requeue(Requeued *q, const Request *r) noexcept nogil:
-    q.ring[q.tail & q.mask] = r[0]
+    """Add a request, behind those that may be sent no later. There must be room."""
+    cdef uint32_t at = q.tail
     q.tail += 1
+    while at != q.head and q.ring[(at - 1) & q.mask].made_ns > r.made_ns:
+        q.ring[at & q.mask] = q.ring[(at - 1) & q.mask]
+        at -= 1
+    q.ring[at & q.mask] = r[0]
 
 
 cdef inline void take_requeued(Requeued *q, Request *r) noexcept nogil:

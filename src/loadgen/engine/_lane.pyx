@@ -14,6 +14,13 @@ from loadgen.engine._sink cimport ANSWERED_WELL, ANSWERED_WITH_ERROR, UNFINISHED
 cdef int64_t OVERDUE_NS = 10_000_000
 
 
+cdef class Steering:
+    """Steers no request."""
+
+    cdef bint redirect(self, Lane lane, const Request *r, const char *text, int length, int64_t now_ns) noexcept nogil:
+        return False
+
+
 cdef class Lane(Sink):
     """A lane that has nothing to send yet."""
 
@@ -99,7 +106,7 @@ cdef class Lane(Sink):
         cdef Taken taken
         cdef uint32_t first = p.tail
         cdef int64_t left = self.left
-        while has_requeued(&self.requeued) and p.tail - first < most:
+        while has_requeued_by(&self.requeued, now_ns) and p.tail - first < most:
             take_again(self, p, now_ns)
         # No owed key is sent after the window's end, even before the engine has ended the window.
         while self.pays and has_owed(&self.owed) and now_ns < self.end_ns and p.tail - first < most:
@@ -115,7 +122,7 @@ cdef class Lane(Sink):
         return taken
 
     cdef bint has_due(self, int64_t now_ns) noexcept:
-        return (has_requeued(&self.requeued) or self.schedule.is_due(now_ns, self.end_ns)
+        return (has_requeued_by(&self.requeued, now_ns) or self.schedule.is_due(now_ns, self.end_ns)
                 or self.pays and has_owed(&self.owed) and now_ns < self.end_ns)
 
     cdef bint is_behind(self) noexcept:
@@ -171,6 +178,10 @@ cdef class Lane(Sink):
         if self.history is not None:
             self.history.refused(r, text, length, now_ns, self.server)
 
+    cdef bint redirects(self, const Request *r, const char *text, int length, int64_t now_ns) noexcept nogil:
+        return (self.steering is not None and r.phase != PRECHECK
+                and self.steering.redirect(self, r, text, length, now_ns))
+
     cdef void opened(self, int phase) noexcept nogil:
         self.opened_in[phase] += 1
 
@@ -213,7 +224,7 @@ cdef inline void take_asked(Lane lane, Pipeline *p, uint32_t most, int64_t now_n
     cdef uint8_t phase = lane.before if now_ns < lane.measure_ns else lane.after
     cdef Request *r
     cdef uint32_t n = most, i
-    if lane.schedule.over or now_ns >= lane.end_ns:
+    if lane.schedule.over or now_ns >= lane.end_ns or lane.steering is not None and is_held(lane, phase):
         return
     if phase == MEASURE:
         n = min(n, lane.left)
@@ -229,6 +240,11 @@ cdef inline void take_asked(Lane lane, Pipeline *p, uint32_t most, int64_t now_n
         lane.left -= n
     if n < most:
         lane.schedule.end()
+
+
+cdef bint is_held(Lane lane, uint8_t phase) noexcept nogil:
+    """True while a lane of a cluster makes no requests in a closed loop: no key is its own, or too many wait."""
+    return lane.idle and phase != PREFILL or is_full(&lane.requeued)
 
 
 cdef inline void take_due(Lane lane, Pipeline *p, uint32_t most, int64_t now_ns) noexcept:

@@ -9,7 +9,7 @@ from libc.string cimport memcpy, memset
 
 from loadgen._codec cimport ANOTHER_KEY, NEED_MORE, NOT_A_REPLY, REPLY, Decoded
 from loadgen._mark cimport identity_of
-from loadgen._request cimport ERROR_REPLY, HIT
+from loadgen._request cimport ASKS, ERROR_REPLY, HIT
 from loadgen.engine._sink cimport ANSWERED_WELL, ANSWERED_WITH_ERROR, CORRUPT, LOST, TIMED_OUT, UNFINISHED, End
 
 
@@ -37,6 +37,7 @@ cdef Fed pipeline_feed(Pipeline *p, Codec codec, Sink sink, bint scheduled, Curs
     cdef Request *r
     cdef const char *start
     cdef bint late
+    cdef int asked
     p.kept = 0
     if p.expired != p.tail and now_ns - p.ring[p.expired & p.mask].send_ns >= p.timeout_ns:
         pipeline_expire(p, sink, now_ns)
@@ -44,7 +45,15 @@ cdef Fed pipeline_feed(Pipeline *p, Codec codec, Sink sink, bint scheduled, Curs
         r = &p.ring[p.head & p.mask]
         start = c.at
         p.decoder.asked = r
-        what = codec.decode(&p.decoder, c, r.command if p.head != p.tail else -1)
+        asked = r.command if p.head != p.tail else -1
+        if asked >= 0 and r.resent & ASKS:
+            # The reply to the ASKING in front of the request.
+            what = codec.decode(&p.decoder, c, codec.asked)
+            if what == REPLY:
+                r.resent &= ~ASKS
+                continue
+        else:
+            what = codec.decode(&p.decoder, c, asked)
         if what == REPLY:
             if p.head == p.tail:
                 break
@@ -66,6 +75,8 @@ cdef Fed pipeline_feed(Pipeline *p, Codec codec, Sink sink, bint scheduled, Curs
             p.expired = p.head
             r.outcome = p.decoder.outcome
             if r.outcome == ERROR_REPLY:
+                if sink.redirects(r, p.decoder.error, p.decoder.error_length, now_ns):
+                    continue
                 sink.ended(r, ANSWERED_WITH_ERROR, True, now_ns)
                 sink.error_text(r, p.decoder.error, p.decoder.error_length, now_ns)
             else:

@@ -21,6 +21,8 @@ cdef enum:
     # The most connections that are opened at once: in a burst of more connects than a listen backlog holds, some would
     # wait until their SYN is sent again.
     OPENING = 256
+    # The servers that a cluster may get while it is under load.
+    SPARE = 16
 
 
 # The user of a pool, which the pool calls when a connection has room and when a time has come.
@@ -48,10 +50,13 @@ cdef class Pool(Watcher):
     cdef bint scheduled           # there is a schedule, and sends are reported to the sinks
     cdef Random random            # for the reconnect backoff
     cdef Connection *connections  # owned
-    cdef int n_connections
+    cdef int n_connections        # that have been added
+    cdef int capacity
+    cdef int late_connections     # of each lane that a cluster gets later
     cdef uint32_t connections_before  # of the workers before this one
     cdef Address *addresses       # of the servers; owned
-    cdef int n_servers
+    cdef list endpoints           # their `plan.Endpoint`s, as far as there are servers; None: nowhere
+    cdef int n_servers            # for which there is room
     cdef char *buffer             # READ_BUFFER bytes that every read goes through; owned
     cdef int phase                # in which bytes are counted now
     cdef uint8_t greetings[2]     # the commands that open a connection
@@ -76,9 +81,16 @@ cdef class Pool(Watcher):
     cdef int64_t rx[PHASES]
     cdef int64_t tx[PHASES]
 
-    # Set up connection `number` to a server, without opening it. `sink` receives the ends of its requests, and must
+    cdef int add_server(self, endpoint) except -1
+    cdef int set_address(self, int server, endpoint) except -1
+    # Set up the next connection, to a server, without opening it. `sink` receives the ends of its requests, and must
     # outlive the connection.
-    cdef int add(self, int number, int server, plan, Sink sink) except -1
+    cdef int add(self, int server, plan, Sink sink) except -1
+    # Give a server another address. Its connections are closed, when their open requests have been answered, and opened
+    # again.
+    cdef void move(self, int server, endpoint, int64_t now_ns) noexcept
+    # Close a connection without a failure, and have it opened again.
+    cdef void depart(self, Connection *c, int64_t now_ns) noexcept
     cdef Py_ssize_t longest_request(self, plan) except -1
     cdef int close(self) except -1  # closes every descriptor
 

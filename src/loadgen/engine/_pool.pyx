@@ -8,8 +8,8 @@ cimport cython
 
 from loadgen._buffer cimport BLOCK, Cursor
 from loadgen.engine._connection cimport (
-    CONNECT_TIMEOUT, CONNECTING, DOWN, END_OF_FILE, GONE, GREETING, LOCAL, NOTHING, PROTOCOL, READY, RESET,
-    TURNED_AWAY, UNASKED, WRONG_VALUE,
+    ASKING_BYTES, CONNECT_TIMEOUT, CONNECTING, DOWN, END_OF_FILE, GONE, GREETING, LOCAL, NOTHING, PROTOCOL, READY,
+    RESET, TURNED_AWAY, UNASKED, UNREACHABLE, WRONG_VALUE,
     Read, connection_begin, connection_close, connection_encode, connection_finish, connection_flush,
     connection_free, connection_has_unsent, connection_init, connection_read, connection_received,
 )
@@ -67,7 +67,7 @@ cdef class Pool(Watcher):
 
     def __cinit__(self, plan, int index, Commands table, Reactor reactor, Transport net, Sender sender,
                   History history):
-        cdef int server, i
+        cdef int i
         cdef uint64_t run = 0 if history is None else history.marks.run
         own = plan.workers[index]
         self.sender = sender
@@ -103,21 +103,34 @@ cdef class Pool(Watcher):
         if history is not None:
             self.values.marks = history.marks
         self.connections_before = sum([sum(worker.connections) for worker in plan.workers[:index]])
-        self.n_connections = sum(own.connections)
-        self.n_servers = len(target.endpoints)
+        self.n_servers = len(target.placements)
+        self.capacity = sum(own.connections)
+        if target.topology is not None:
+            self.late_connections = max(1, self.capacity // self.n_servers)
+            self.n_servers += SPARE
+            self.capacity += SPARE * self.late_connections
+        self.endpoints = []
         self.buffer = <char *>malloc(READ_BUFFER)
         self.addresses = <Address *>PyMem_Calloc(self.n_servers, sizeof(Address))
-        self.connections = <Connection *>PyMem_Calloc(max(self.n_connections, 1), sizeof(Connection))
+        self.connections = <Connection *>PyMem_Calloc(max(self.capacity, 1), sizeof(Connection))
         if self.buffer == NULL or self.addresses == NULL or self.connections == NULL:
             raise MemoryError()
-        for server, endpoint in enumerate(target.endpoints):
-            address_of(&self.addresses[server], endpoint.address, endpoint.port)
-            name_host(&self.addresses[server], endpoint.host)
-        for i in range(self.n_connections):
-            self.connections[i].stream = -1
 
-    cdef int add(self, int number, int server, plan, Sink sink) except -1:
+    cdef int add_server(self, endpoint) except -1:
+        if endpoint is not None:
+            self.set_address(len(self.endpoints), endpoint)
+        self.endpoints.append(endpoint)
+        return 0
+
+    cdef int set_address(self, int server, endpoint) except -1:
+        address_of(&self.addresses[server], endpoint.address, endpoint.port)
+        name_host(&self.addresses[server], endpoint.host)
+        return 0
+
+    cdef int add(self, int server, plan, Sink sink) except -1:
+        cdef int number = self.n_connections
         cdef Connection *c = &self.connections[number]
+        self.n_connections += 1
         pipeline_init(&c.pipe, plan.wire.pipeline_depth, plan.wire.request_timeout_ns)
         connection_init(c, plan.wire.pipeline_depth, self.longest_request(plan), plan.workload.value_bytes >= SPLICE)
         c.server = server
@@ -148,11 +161,13 @@ cdef class Pool(Watcher):
 
     cdef Py_ssize_t longest_request(self, plan) except -1:
         """Return the most bytes that a request takes in an out-buffer, where a spliced value takes none."""
+        # In a cluster, an ASKING may stand in front.
+        asking = ASKING_BYTES if plan.target.topology is not None else 0
         if plan.workload.value_bytes < SPLICE:
-            return self.codec.longest
+            return self.codec.longest + asking
         # The bytes that a codec puts around a key or credentials fit in two blocks. A password may be long.
         credentials = len(plan.target.username.encode()) + len(plan.target.password.encode())
-        return 2 * BLOCK + MARK_BYTES + max(plan.workload.keyspace.length, credentials)
+        return asking + 2 * BLOCK + MARK_BYTES + max(plan.workload.keyspace.length, credentials)
 
     cdef void on_timer(self) noexcept:
         self.sender.on_timer()
@@ -230,6 +245,8 @@ cdef class Pool(Watcher):
             self.fail(c, reason, now_ns)
         elif c.state == GREETING:
             self.greeted(c, now_ns)
+        elif c.leaving and c.pipe.head == c.pipe.tail:
+            self.depart(c, now_ns)
         else:
             self.sender.fill(c, now_ns)
 
@@ -321,7 +338,44 @@ cdef class Pool(Watcher):
             self.connecting = False
             self.sender.all_tried()
 
+    cdef void move(self, int server, endpoint, int64_t now_ns) noexcept:
+        cdef Connection *c
+        cdef int i
+        if endpoint == self.endpoints[server]:
+            return
+        self.endpoints[server] = endpoint
+        if endpoint is not None:
+            self.set_address(server, endpoint)
+        for i in range(self.n_connections):
+            c = &self.connections[i]
+            if c.server != server:
+                continue
+            c.backoff_ns = 0
+            if c.state == DOWN:
+                c.retry_ns = now_ns
+            elif c.state != READY:
+                self.fail(c, UNREACHABLE, now_ns)
+                c.retry_ns = now_ns
+            elif c.pipe.head == c.pipe.tail:
+                self.depart(c, now_ns)
+            else:
+                c.leaving = True
+
+    cdef void depart(self, Connection *c, int64_t now_ns) noexcept:
+        self.reactor.forget(c.stream)
+        connection_close(c, self.net)
+        c.leaving = False
+        c.doubt_ns = 0
+        self.active -= 1
+        self.closed += 1
+        (<Sink>c.sink).closed(self.phase)
+        c.retry_ns = now_ns
+        self.sender.recycled(c, now_ns)
+
     cdef void open_one(self, Connection *c, int64_t now_ns) noexcept:
+        if self.endpoints[c.server] is None:
+            c.retry_ns = now_ns + FIRST_BACKOFF_NS
+            return
         self.opening += 1
         c.begun_ns = now_ns
         c.connected_ns = c.secured_ns = 0
@@ -407,6 +461,7 @@ cdef class Pool(Watcher):
             self.reactor.forget(c.stream)
             connection_close(c, self.net)
         c.state = DOWN
+        c.leaving = False
         c.doubt_ns = 0
         pipeline_abandon(&c.pipe, <Sink>c.sink, received, now_ns)
         c.by_get = ask_by_get or was == READY and c.by_get
@@ -487,7 +542,7 @@ cdef class Pool(Watcher):
     def down(self):
         """Return the number of connections to each server that are not ready."""
         cdef int i
-        down = [0] * self.n_servers
+        down = [0] * len(self.endpoints)
         for i in range(self.n_connections):
             down[self.connections[i].server] += self.connections[i].state != READY
         return down

@@ -36,6 +36,17 @@ cdef struct ErrorClass:
     char example[CLASS_EXAMPLE]  # the first reply of the class
 
 
+# The answers of a cluster's nodes after which a request is sent again.
+cdef enum Redirect:
+    MOVED = 0
+    ASK_REDIRECT = 1
+    TRYAGAIN = 2
+    CLUSTERDOWN = 3
+    LOADING = 4
+    READONLY = 5
+    REDIRECTS = 6
+
+
 cdef class Recorder(Sink):
     cdef readonly Commands table
     cdef int commands         # rows of the table
@@ -48,6 +59,8 @@ cdef class Recorder(Sink):
     cdef public bint scheduled
     cdef ErrorClass classes[CLASSES]
     cdef int known_classes
+    cdef int64_t redirects[PHASES][REDIRECTS]
+    cdef int64_t redirected[PHASES]      # requests that were redirected at least once
 
     # Count n requests of one command that were due and never sent. Their ages lie in one counter of a histogram.
     cdef void never_sent(self, int phase, int command, int64_t n, int64_t youngest, int64_t oldest) noexcept nogil

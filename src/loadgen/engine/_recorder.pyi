@@ -5,6 +5,8 @@ from loadgen.engine._sink import Sink
 
 END_NAMES: tuple[str, ...]
 
+REDIRECT_NAMES: tuple[str, ...]
+
 class Recorder(Sink):
     scheduled: bool
     table: Commands

@@ -15,6 +15,9 @@ from loadgen._request cimport NO_OUTCOME, Command
 from loadgen.engine._sink cimport ANSWERED_WITH_ERROR, CORRUPT, TIMED_OUT, UNFINISHED
 
 
+REDIRECT_NAMES = ("moved", "ask", "tryagain", "clusterdown", "loading", "readonly")
+
+
 cdef class Recorder(Sink):
     """One worker's counts, for the commands of `table`.
 
@@ -158,6 +161,8 @@ cdef class Recorder(Sink):
             memset(&self.accounts[i].tally, 0, sizeof(Tally))
         for i in range(self.known_classes):
             self.classes[i].count[phase] = 0
+        memset(&self.redirects[phase], 0, sizeof(self.redirects[phase]))
+        self.redirected[phase] = 0
 
     def counts(self, int phase):
         """Return the counts of one phase: fields of `snapshot.Snapshot`, by name.
@@ -179,8 +184,13 @@ cdef class Recorder(Sink):
                 service[name] = Histogram.copy_of(&account.service)
         errors = {self.classes[i].name[:self.classes[i].name_length].decode("latin-1"): self.classes[i].count[phase]
                   for i in range(self.known_classes) if self.classes[i].count[phase]}
+        redirects = {name: self.redirects[phase][i] for i, name in enumerate(REDIRECT_NAMES)
+                     if self.redirects[phase][i]}
+        if redirects:
+            redirects["redirected"] = self.redirected[phase]
         return {
             "tallies": tallies,
+            "redirects": redirects,
             "response": response,
             "service": service,
             "failed": failed,

@@ -74,12 +74,30 @@ cdef class Closed(Schedule):
     pass
 
 
+# A change of a schedule's share of the profile: from the integral `base` of the profile on, where `due` requests were
+# due by the shares before, each unit of that integral is `factor` requests.
+cdef struct Share:
+    double base
+    double due
+    double factor
+
+
 cdef class Paced(Schedule):
     cdef Arrivals arrivals
+    cdef double falls_at  # the value at which the next request falls
+    cdef Share *shares    # the changes, in order; NULL: none; owned
+    cdef int n_shares
+    cdef double scale     # the share at the beginning
     cdef Piece *pieces    # owned
     cdef int n_pieces
     cdef int at           # the piece that next_ns lies in
     cdef int64_t start_ns
 
+    # Return the integral of the profile up to a time, times the share at the beginning.
+    cdef double of_profile(self, int64_t until_ns) noexcept nogil
     # Return the integral of the rate, up to a time.
     cdef double integral(self, int64_t until_ns) noexcept nogil
+    # Return the integral of the profile at which `due` requests are due; NOT_DUE when they never are.
+    cdef double base_of(self, double due) noexcept nogil
+    # Set next_ns by `falls_at`.
+    cdef void place(self) noexcept nogil

@@ -5,7 +5,7 @@ This file reads no clock: a schedule is passed its beginning. `_schedule.pxd` de
 
 from libc.math cimport M_PI, cos, fabs, floor, lgamma, log, log1p, sin, sqrt
 from libc.stdint cimport int64_t, uint64_t
-from libc.stdlib cimport calloc, free
+from libc.stdlib cimport calloc, free, realloc
 
 from loadgen.engine._random cimport Random, random_seed, random_unit
 
@@ -20,6 +20,9 @@ cdef enum:
     STEPS = 80
 
 cdef double NS = 1e-9
+
+# The integral of a profile that is never reached.
+cdef double NOT_DUE = 1e300
 
 
 cdef class Arrivals:
@@ -191,24 +194,58 @@ cdef class Paced(Schedule):
             start_ns += length_ns
             self.n_pieces += 1
         self.arrivals = arrivals
+        self.scale = scale
         self.next_ns = NEVER
 
     def __dealloc__(self):
         free(self.pieces)
+        free(self.shares)
 
     def begin(self, int64_t start_ns):
         """Place the row's beginning at a monotonic time. To be called once."""
         self.start_ns = start_ns
         self.advance()
 
+    def rescale(self, int64_t from_ns, double scale):
+        """Multiply the profile's rates by another scale, from a monotonic time on; the scale so far is above 0.
+
+        What was due before that time stays due at its time.
+        """
+        cdef Share *shares = <Share *>realloc(self.shares, (self.n_shares + 1) * sizeof(Share))
+        if shares == NULL:
+            raise MemoryError()
+        self.shares = shares
+        # The next request may be due before that time; what follows it is placed when its turn comes.
+        shares[self.n_shares] = Share(self.of_profile(from_ns), self.integral(from_ns), scale / self.scale)
+        self.n_shares += 1
+        if self.next_ns >= from_ns and not self.over:
+            self.at = 0
+            self.place()
+
+    cdef double base_of(self, double due) noexcept nogil:
+        cdef int i
+        cdef Share *s
+        for i in range(self.n_shares - 1, -1, -1):
+            s = &self.shares[i]
+            if due >= s.due:
+                return s.base + (due - s.due) / s.factor if s.factor > 0 else NOT_DUE
+        return due
+
     cdef void advance(self) noexcept nogil:
-        cdef double due = self.arrivals.next()
+        self.falls_at = self.arrivals.next()
+        self.place()
+
+    cdef void place(self) noexcept nogil:
+        cdef double base = self.falls_at if self.n_shares == 0 else self.base_of(self.falls_at)
         cdef Piece *p
         while self.at < self.n_pieces:
             p = &self.pieces[self.at]
-            if due - p.before < p.requests:
-                self.next_ns = self.start_ns + <int64_t>(p.start_ns + time_of(p, due - p.before))
+            if base - p.before < p.requests:
+                self.next_ns = self.start_ns + <int64_t>(p.start_ns + time_of(p, base - p.before))
                 return
+            if base == NOT_DUE:
+                # A later share may have it due in this piece.
+                break
             self.at += 1
         self.next_ns = NEVER
 
@@ -232,7 +269,17 @@ cdef class Paced(Schedule):
         return 1 + <int64_t>max(0, self.integral(until_ns) - self.integral(self.next_ns))
 
     cdef double integral(self, int64_t until_ns) noexcept nogil:
-        cdef int i = self.at
+        cdef double base = self.of_profile(until_ns)
+        cdef int i
+        cdef Share *s
+        for i in range(self.n_shares - 1, -1, -1):
+            s = &self.shares[i]
+            if base >= s.base:
+                return s.due + (base - s.base) * s.factor
+        return base
+
+    cdef double of_profile(self, int64_t until_ns) noexcept nogil:
+        cdef int i = 0 if self.n_shares else self.at
         cdef double t
         cdef Piece *p
         if self.n_pieces == 0:

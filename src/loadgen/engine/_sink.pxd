@@ -38,6 +38,10 @@ cdef class Sink:
     # Called beside the end of a request with an error reply, with the text of the reply.
     cdef void error_text(self, const Request *r, const char *text, int length, int64_t now_ns) noexcept nogil
 
+    # A node of a cluster answered that it does not serve the request, or not now. True when the sink sends the request
+    # again, to whoever serves it: the request has not ended.
+    cdef bint redirects(self, const Request *r, const char *text, int length, int64_t now_ns) noexcept nogil
+
     # In a phase, a connection became ready; an attempt to open one, or the greeting on it, failed; a ready one ended.
     cdef void opened(self, int phase) noexcept nogil
     cdef void refused(self, int phase, int64_t now_ns) noexcept nogil

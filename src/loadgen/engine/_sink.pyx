@@ -24,6 +24,9 @@ cdef class Sink:
     cdef void error_text(self, const Request *r, const char *text, int length, int64_t now_ns) noexcept nogil:
         pass
 
+    cdef bint redirects(self, const Request *r, const char *text, int length, int64_t now_ns) noexcept nogil:
+        return False
+
     cdef void opened(self, int phase) noexcept nogil:
         pass
 

@@ -42,6 +42,9 @@ cdef class Draws:
     cdef Route route
     cdef Shelf *shelves         # one for each lane; NULL for one lane; owned
 
+    # Take keys off shelves of lanes that they no longer belong to.
+    cdef void sort(self) noexcept nogil
+
     # Set the next n keys of a lane, to which some key belongs.
     cdef void take(self, int lane, uint64_t *keys, int n) noexcept nogil
     # Draw some keys and shelve them.
@@ -53,6 +56,8 @@ cdef class Mix(Workload):
     cdef Draws draws
     cdef Commands table
     cdef int lane               # only keys of this lane are taken
+
+    cdef int weigh(self, weights) except -1
     cdef Part parts[MOST_COMMANDS]
     cdef int n_parts
 

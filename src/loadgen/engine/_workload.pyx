@@ -89,6 +89,20 @@ cdef class Draws:
             keys[i] = shelf.keys[shelf.head & SHELVED - 1]
             shelf.head += 1
 
+    cdef void sort(self) noexcept nogil:
+        cdef Shelf *shelf
+        cdef uint32_t at, end
+        cdef int lane
+        for lane in range(self.route.lanes if self.shelves != NULL else 0):
+            shelf = &self.shelves[lane]
+            at, end = shelf.head, shelf.tail
+            shelf.tail = shelf.head
+            while at != end:
+                if self.route.owner(shelf.keys[at & SHELVED - 1]) == lane:
+                    shelf.keys[shelf.tail & SHELVED - 1] = shelf.keys[at & SHELVED - 1]
+                    shelf.tail += 1
+                at += 1
+
     cdef void draw(self) noexcept nogil:
         cdef uint64_t drawn[FILLED_AT_ONCE]
         cdef Shelf *shelf
@@ -109,15 +123,19 @@ cdef class Mix(Workload):
     """
 
     def __cinit__(self, weights, Draws draws not None, int lane, uint64_t seed, table=None):
-        cdef Part *part
         random_seed(&self.random, seed, COMMAND_STREAM)
         self.draws = draws
         self.table = Commands() if table is None else table
         self.lane = lane
+        self.weigh(weights)
+
+    cdef int weigh(self, weights) except -1:
+        cdef Part *part
         total = sum(weight for _, weight in weights)
         if total <= 0 or min(weight for _, weight in weights) < 0:
             raise ValueError(f"the weights of a mix are not negative and not all 0, but these are {weights}")
         before = 0
+        self.n_parts = 0
         for name, weight in weights:
             if weight == 0:
                 continue
@@ -128,6 +146,7 @@ cdef class Mix(Workload):
             # A threshold of 2**64 itself does not fit; the last part's threshold is not used.
             part.below = min(int(before * 2**64 / total), UINT64_MAX)
             self.n_parts += 1
+        return 0
 
     cdef uint32_t fill(self, Request *ring, uint32_t mask, uint32_t at, uint32_t n) noexcept nogil:
         cdef uint64_t keys[FILLED_AT_ONCE]
