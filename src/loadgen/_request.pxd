@@ -10,7 +10,8 @@ cdef enum:
     ASK = 3       # a request that any server answers: PING, memcache's `version`
     GREET = 4     # RESP3's HELLO
     LOG_IN = 5    # AUTH
-    KINDS = 6
+    SELECT = 6    # chooses the database of a connection
+    KINDS = 7
 
 # The phase that a request belongs to, by its intended time. No request belongs to the drain, but bytes do.
 cdef enum:

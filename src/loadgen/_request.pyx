@@ -2,7 +2,7 @@
 
 OUTCOME_NAMES = ("hit", "stored", "deleted", "ok", "miss", "not stored", "not found", "error reply")
 PHASE_NAMES = ("precheck", "prefill", "warmup", "measure", "drain")
-KIND_NAMES = ("read", "write", "remove", "ask", "greet", "log in")
+KIND_NAMES = ("read", "write", "remove", "ask", "greet", "log in", "select")
 
 # The default table: (name, kind, in_total), as in `command.Command`.
 ROWS = (
@@ -13,6 +13,7 @@ ROWS = (
     ("backfill", "write", False),
     ("hello", "greet", True),
     ("auth", "log in", True),
+    ("select", "select", True),
 )
 
 

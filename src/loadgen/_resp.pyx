@@ -15,8 +15,8 @@ from loadgen._codec cimport (
     take_head,
 )
 from loadgen._request cimport (
-    ASK, DELETED, ERROR_REPLY, GREET, HIT, LOG_IN, MISS, NOT_FOUND, NOT_STORED, OK, READ, REMOVE, STORED, WRITE,
-    Request,
+    ASK, DELETED, ERROR_REPLY, GREET, HIT, LOG_IN, MISS, NOT_FOUND, NOT_STORED, OK, READ, REMOVE, SELECT,
+    STORED, WRITE, Request,
 )
 
 # The states of a Decoder: its position within a reply.
@@ -62,12 +62,12 @@ cdef class Resp(Codec):
 
     Keys begin with `prefix`, which `key_length` includes. The prefix is part of the templates, so that it costs a
     request nothing. A command that greets asks for `version`, 2 or 3. With a password, commands that greet or log in
-    send the credentials. `commands` is the run's table. `run` is the number that
-    values are marked with (`_mark`), or 0. Keys that are written live for `ttl_ms`; 0: for ever.
+    send the credentials. A command that selects sends `database`. `commands` is the run's table. `run` is the number
+    that values are marked with (`_mark`), or 0. Keys that are written live for `ttl_ms`; 0: for ever.
     """
 
     def __cinit__(self, int key_length=16, Py_ssize_t value_bytes=64, *, int version=2, str username="",
-                  str password="", bytes prefix=b"", commands=None, run=0, int64_t ttl_ms=0):
+                  str password="", int database=0, bytes prefix=b"", commands=None, run=0, int64_t ttl_ms=0):
         cdef int number
         cdef Form *form
         if key_length <= len(prefix) or value_bytes < 0:
@@ -78,6 +78,7 @@ cdef class Resp(Codec):
             ASK: command([b"PING"]),
             GREET: command([b"HELLO", b"%d" % version, *([b"AUTH", *credentials] if password else [])]),
             LOG_IN: command([b"AUTH", *credentials[0 if username else 1:]]),
+            SELECT: command([b"SELECT", b"%d" % database]),
         }
         self.id_length = key_length - len(prefix)
         self.value_bytes = value_bytes

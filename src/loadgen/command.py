@@ -22,6 +22,8 @@ class Kind(StrEnum):
     """A request that any server answers: PING, memcache's `version`."""
     GREET = "greet"
     LOG_IN = "log in"
+    SELECT = "select"
+    """Chooses the database of a connection."""
 
 
 class Command(NamedTuple):
@@ -41,6 +43,7 @@ COMMANDS = (
     Command("backfill", Kind.WRITE, in_total=False),
     Command("hello", Kind.GREET),
     Command("auth", Kind.LOG_IN),
+    Command("select", Kind.SELECT),
 )
 """Every command that loadgen sends to cache servers, in the order of the table and of outputs."""
 

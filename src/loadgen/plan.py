@@ -16,17 +16,37 @@ from loadgen.command import COMMANDS, Command
 from loadgen.protocol import PROTOCOLS, Protocol
 from loadgen.units import MAX_DURATION_NS, NS_PER_S
 
+MAX_DATABASE = 2**31 - 1
+"""The greatest number of a database: Redis counts them in an int."""
+
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One server address. `host` is as the user wrote it, `address` is what it resolved to."""
+    """One server's address: a host, as the user wrote it, and a port; or the path of a Unix socket."""
 
     host: str
+    """Empty for a Unix socket, whose port is 0."""
     port: int
     address: str
-    """A numeric IPv4 or IPv6 address."""
+    """A numeric IPv4 or IPv6 address, the first that the host resolved to; empty for a Unix socket."""
+    others: tuple[str, ...] = ()
+    """The other addresses that the host resolved to. They are tried in turn where no server is reached at `address`."""
+    path: str = ""
+    """The path of the Unix socket; empty for a host."""
+
+    @classmethod
+    def at_path(cls, path: str) -> Endpoint:
+        """Return the endpoint of a Unix socket."""
+        return cls("", 0, "", path=path)
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Every numeric address of the host, in the order in which they are tried; of a Unix socket none."""
+        return (self.address, *self.others) if not self.path else ()
 
     def __str__(self) -> str:
+        if self.path:
+            return f"unix:{self.path}"
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
@@ -163,6 +183,8 @@ class Target:
     username: str = ""
     password: str = ""
     """Empty: no AUTH is sent."""
+    database: int = 0
+    """The database that a connection selects, after its AUTH; 0, which a new connection has, sends no SELECT."""
     topology: Topology | None = None
     """The nodes of a cluster, or the master that sentinels name; None where `endpoints` are all there is."""
     precheck: str = "ping"

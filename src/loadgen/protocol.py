@@ -58,15 +58,17 @@ class Protocol:
             return "HELLO"
         return "" if precheck == "none" else self.probe
 
-    def greetings(self, precheck: str, *, authenticated: bool) -> tuple[str, ...]:
+    def greetings(self, precheck: str, *, authenticated: bool, selects: bool = False) -> tuple[str, ...]:
         """Return the requests that a connection of the load begins with, by their names in `_request`.
 
-        `authenticated` is True when there is a password. RESP3's HELLO carries the password.
+        `authenticated` is True when there is a password. RESP3's HELLO carries the password. `selects` is True when the
+        connection is to have another database than 0.
         """
+        selected = ("select",) if selects else ()
         if self.begins_with_hello:
-            return ("hello",)
+            return ("hello", *selected)
         asked = {"ping": ("ping",), "hello": ("hello",), "none": ()}[precheck]
-        return ("auth", *asked) if authenticated and self.authenticates else asked
+        return (*(("auth",) if authenticated and self.authenticates else ()), *selected, *asked)
 
 
 PROTOCOLS = {

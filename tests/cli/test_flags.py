@@ -18,7 +18,7 @@ from loadgen.cli.options.load import REFUSED
 from loadgen.cli.options.parse import HelpWanted
 from loadgen.cli.verbs import compare, gate, run, saturate, smoke
 from loadgen.config import Config, presets
-from loadgen.errors import UsageError
+from loadgen.errors import ConfigError, UsageError
 
 TABLE = ROOT / "docs" / "FLAGS.md"
 
@@ -146,7 +146,12 @@ def test_memtier_counts_for_each_thread_only_in_memtiers_company(words: str, con
         ("-u redis://10.0.0.1", "10.0.0.1:6379"),
         ("-u valkey://u:p%40x@h:1/0", "h:1"),
         ("-u redis://[::1]:9", "[::1]:9"),
-        ("-u redis://h:1 -p 2", "h:2"),
+        ("-u memcached://h", "h:11211"),
+        ("-u redis+unix:///run/r.sock?db=1", "unix:/run/r.sock"),
+        ("-s /run/r.sock", "unix:/run/r.sock"),
+        ("-s unix:/run/r.sock", "unix:/run/r.sock"),
+        ("-S ./r.sock", "unix:./r.sock"),
+        ("--unix-socket /run/m.sock --protocol memcache", "unix:/run/m.sock"),
         ("--server redis -p 7000", "redis:7000"),
         ("--server redis --test-time 1", "redis:6379"),
         ("memcache -h 10.0.0.1", "10.0.0.1:11211"),
@@ -160,12 +165,30 @@ def test_a_uri_carries_the_user_and_the_password() -> None:
     target = settings("-u", "redis://u:p%40x@h:1").target
     assert (target.username, target.password) == ("u", "p@x")
     assert settings("-u", "redis://only@h").target.password == "only"
+    assert settings("-u", "redis://u:p@h/3").target.database == 3
+    assert settings("-u", "memcache://h").target.protocol == "memcache"
+    assert settings("-u", "redis://h", "-3").target.protocol == "resp3"
 
 
-@pytest.mark.parametrize("uri", ["rediss://h", "http://h", "redis://h/3", "redis://h:x", "me"])
+@pytest.mark.parametrize("uri", ["rediss://h", "http://h", "redis://h/x", "redis://h:x", "me"])
 def test_a_uri_that_is_none_blames_u(uri: str) -> None:
-    with pytest.raises(UsageError, match=r"^-u"):
-        told("-u", uri)
+    with pytest.raises((UsageError, ConfigError), match=r"^-u"):
+        settings("-u", uri)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ("-u redis://h:1 -p 2", "-u and -p"),
+        ("-u redis://h:1 -s /x.sock", "-u and -s"),
+        ("-s /x.sock -h h", "-s and -h"),
+    ],
+)
+def test_two_addresses_are_a_contradiction_that_names_both(words: str, named: str) -> None:
+    with pytest.raises(UsageError, match=f"^{named} each name the server"):
+        settings(*words.split())
+    with pytest.raises(UsageError, match=r"^--embedded and -u each name the server"):
+        session.check_target(given("-u", "redis://h", "--embedded"), told("-u", "redis://h"))
 
 
 def test_a_file_wins_over_a_preset_and_a_near_miss_is_suggested(

@@ -52,13 +52,16 @@ def test_a_long_text_is_cut_before_what_to_do_about_it(tmp_path: Path) -> None:
     assert "has no port; write host:port" in problem
 
 
-@pytest.mark.parametrize("address", ["/tmp/x.sock", "unix:/run/redis.sock", "redis.sock"])
-def test_a_unix_socket_is_called_one(tmp_path: Path, address: str) -> None:
-    [problem] = problems(tmp_path, f'[target]\nendpoints = ["{address}"]\n')
-    assert problem.endswith(
-        f'"{address}" is a Unix socket, which is not supported yet; have the server listen on TCP and write host:port, '
-        'such as "127.0.0.1:6379"'
-    )
+def test_a_file_name_alone_is_no_address(tmp_path: Path) -> None:
+    [problem] = problems(tmp_path, '[target]\nendpoints = ["redis.sock"]\n')
+    assert problem.endswith('"redis.sock" has no port; write host:port, or unix:redis.sock for a Unix socket')
+
+
+def test_a_path_that_no_socket_can_have_is_refused(tmp_path: Path) -> None:
+    longest, longer = f"/{'x' * 106}", f"/{'x' * 107}"
+    assert config.load(None, (), {"target.endpoints": [longest]}).target.endpoints == (longest,)
+    [problem] = problems(tmp_path, f'[target]\nendpoints = ["unix:{longer}"]\n')
+    assert "has 108 bytes, and the path of a Unix socket has at most 107" in problem
 
 
 def test_hints_for_files_of_rpc_perf_help(tmp_path: Path) -> None:

@@ -333,7 +333,7 @@ def test_rates_of_phases_and_of_a_search_may_be_text_with_a_unit() -> None:
     assert search.start_rate == 5000
 
 
-def test_every_whole_number_but_ports_process_ids_and_foreign_keys_takes_a_unit() -> None:
+def test_every_whole_number_but_ports_process_ids_databases_and_foreign_keys_takes_a_unit() -> None:
     tables = [json_schema(), *json_schema()["$defs"].values()]
     plain = {name for table in tables for name, key in table["properties"].items() if key.get("type") == "integer"}
-    assert plain == {"pid", "port", "ttl_seconds"}
+    assert plain == {"pid", "port", "database", "ttl_seconds"}

@@ -273,10 +273,9 @@ SENTENCES = [
         "them",
     ),
     (
-        '[target]\nendpoints = ["/tmp/x.sock"]',
-        "not-supported",
-        '"/tmp/x.sock" is a Unix socket, which is not supported yet; have the server listen on TCP and write '
-        'host:port, such as "127.0.0.1:6379"',
+        '[target]\ndatabase = 1\nprotocol = "memcache"',
+        "resp-only",
+        "is for RESP only; leave it out with memcache, which has no databases",
     ),
     (
         "[workload.commands]\nget = 0\nset = 0",

@@ -322,6 +322,6 @@ def test_a_server_that_is_none_and_a_smoke_test_of_no_group_are_told_with_their_
         spec_file.spec_of(text, "my.toml", specification.vocabulary())
     assert [problem.partition("; ")[0] for problem in error.value.problems] == [
         'my.toml:2:1: oracle.reference: "reddis" is no server to verify: write redis, valkey, memcached, builtin, '
-        "model, fakeredis, or an address with its port.",
+        "model, fakeredis, an address such as 127.0.0.1:6379, or memcache://127.0.0.1:11211.",
         "my.toml:3:19: scenarios.smoke.tests[0]: geo is no group of the kv suite, and no group has its operations",
     ]

@@ -36,6 +36,7 @@ slo ← units percentiles snapshot
 overload ← units snapshot
 plan ← units command protocol greeting
 tls ← plan
+server_address ← protocol plan
 surroundings ←
 server_plan ← protocol plan surroundings
 faults.fault ←
@@ -79,11 +80,13 @@ engine._cluster ← _request engine._slots engine._recorder engine._lane
 engine._time ← engine._clock
 engine._transport ←
 engine._tls ← tls engine._transport
+engine._server ← engine._transport
 engine._connection ← _buffer _mark _request _codec engine._values engine._pipeline engine._transport
 engine._pauses ← engine._time
 engine._reactor ← engine._clock engine._time
 engine._pool ← _buffer _mark _request _codec _resp _memcache engine._random engine._values engine._schedule engine._sink
-    engine._history engine._pipeline engine._transport engine._connection engine._time engine._reactor
+    engine._history engine._pipeline engine._transport engine._server engine._connection engine._time
+    engine._reactor
 engine._window ← _request engine._recorder engine._time engine._pauses
 engine._choice ← engine._random engine._lane engine._connection
 engine._evidence ← engine._busy engine._lane engine._transport engine._connection
@@ -175,7 +178,7 @@ faults.cleanup ← target
 faults.surroundings ← surroundings faults.kinds faults.disk
 faults.packets ← faults.fault
 faults.net ← faults.fault faults.interpreter faults.layer faults.packets target
-faults.disk ← protocol faults.fault faults.interpreter faults.layer faults.needs target
+faults.disk ← protocol faults.fault faults.interpreter faults.layer faults.needs target.talk target
 faults.process ← protocol faults.disk faults.fault faults.interpreter faults.layer target.talk target
 faults.operator ← errors events faults.fault faults.interpreter faults.report faults.timeline
 faults.operator_thread ← faults.fault faults.operator faults.report faults.timeline
@@ -357,16 +360,16 @@ verify.checked ← severity reason events verify.checkers.answer
 verify.spec ← protocol verify.step verify.expectation
 verify.grammar ← verify.tape verify.reply verify.step verify.model
 verify.comparison ← protocol verify.reply verify.step
-verify.subject ← protocol errors escape plan server_plan events faults.disk faults.fault faults.interpreter
-    faults.layer faults.process faults.surroundings target.talk target verify.durability verify.reply verify.step
-    verify.model
+verify.subject ← protocol errors escape secret plan server_address server_plan events faults.disk faults.fault
+    faults.interpreter faults.layer faults.process faults.surroundings target.talk target verify.durability
+    verify.reply verify.step verify.model
 verify.fuzz.piece ← verify.tape
 verify.fuzz.payload ← verify.fuzz.piece
 verify.fuzz.form ← verify.fuzz.piece
 verify.fuzz.forms ← verify.fuzz.piece verify.fuzz.payload verify.fuzz.form
 verify.fuzz.mutation ← verify.tape verify.fuzz.piece verify.fuzz.form
 verify.fuzz ← errors verify.fuzz.piece verify.fuzz.form verify.fuzz.forms
-verify.fuzz.servers ← protocol errors escape events plan server_plan target.talk target verify.reply verify.subject
+verify.fuzz.servers ← protocol errors escape events server_plan target.talk target verify.reply verify.subject
     verify.fuzz.payload verify.fuzz
 verify.mutants._grounds ← verify.world._ground
 verify.mutants ← plan protocol errors escape engine._engine server._memcache server._redis client.assembly client.batch
@@ -430,15 +433,15 @@ trial.trial ← monitors.reading monitors
     trial.recording verify.history
 
 # TOML and pydantic.
-config.tables ← units percentiles protocol errors slo stats judge.check judge.verdict compare.metric
+config.tables ← units percentiles protocol plan server_address errors slo stats judge.check judge.verdict compare.metric
     compare.settings smoke.limits faults.kinds host monitors.json_path monitors.kinds monitors.metric
     judge.expression soak.bands web
 config.document ← units errors secret config.tables
-config.told ← units errors server_plan plan stats judge.verdict judge.judging compare.settings smoke.limits
-    faults.fault faults.kinds judge.expression monitors.plan monitors config.tables
+config.told ← units errors server_address server_plan plan stats judge.verdict judge.judging compare.settings
+    smoke.limits faults.fault faults.kinds judge.expression monitors.plan monitors config.tables
     judge.check soak.bands
 config ← judge.expression
-    units lazy protocol errors escape plan judge.check judge.run_metrics
+    units lazy protocol errors escape server_address judge.check judge.run_metrics
     faults.fault faults.kinds trial.metrics trial.observed trial.plan trial.scenario
     engine._history engine._ketama config.tables config.document config.told verify.reply verify.step
     verify.expectation verify.spec jobs jobs.cron jobs.load
@@ -501,7 +504,7 @@ output ← lazy errors phase events trial.ended verify.ended jobs.load output.wo
 
 # The library.
 library ← monitors.plan
-    units phase errors reason server_plan usage plan events judge.judging compare.answers faults.operator_thread
+    units phase errors reason secret server_plan usage plan events judge.judging compare.answers faults.operator_thread
     faults.bench target runner compare config record
 __init__ ← lazy version errors reason snapshot slo events _resp _memcache compare.answers runner library
 
@@ -513,12 +516,12 @@ testing.plugin ← testing verify.scenario
 selftest.bench ← units errors events judge.verdict selftest.reach runner library
 
 # The command.
-cli.options ← units errors escape verify.tape verify.kinds
+cli.options ← units errors escape plan verify.tape verify.kinds
 cli.flags ← protocol errors escape plan config cli.options
 cli ← monitors.plan
-    errors escape severity reason server_plan usage plan events stats judge.judging compare.answers
-    selftest.reach faults.operator_thread faults.bench host target.talk runner compare config.tables config
-    output cli.options cli.flags version units faults.fault faults.kinds trial.plan trial.workloads
+    errors escape secret severity reason server_address server_plan usage plan events stats judge.judging
+    compare.answers selftest.reach faults.operator_thread faults.bench host target.talk runner compare config.tables
+    config output cli.options cli.flags version units faults.fault faults.kinds trial.plan trial.workloads
     trial.adapters trial.scenario trial.drawn verify.kinds verify.case verify.artifact verify.replay verify.ended
     verify.campaign verify.compatibility verify.spec verify.subject verify.tape signs verify.stress.shape record
     verify.full judge.check judge.expression monitors.plan protocol soak.asked soak.bands soak.checkpoints

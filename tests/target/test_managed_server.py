@@ -113,7 +113,7 @@ def test_a_server_answers_while_it_is_open_and_is_gone_after(plan, question, ans
         assert os.getpgid(server.pid) == server.pid
         assert len(folders()) == 1
         assert (watched.exit_report(), watched.log_errors()) == ("", ())
-        assert server.endpoint == f"127.0.0.1:{server.port}"
+        assert str(server.endpoint) == f"127.0.0.1:{server.port}"
         assert not server.restarted()
     with pytest.raises(ProcessLookupError):
         os.kill(server.pid, 0)

@@ -14,6 +14,7 @@ from real_servers import RealServer
 from runs import plan
 
 from loadgen.plan import Endpoint, Plan, Target
+from loadgen.server_plan import HOST
 from loadgen.target.talk import conversation as conversation_module
 from loadgen.target.talk import counters, identity, memcache, ready
 from loadgen.target.talk.conversation import MOST_BYTES, Conversation, NoAnswerError, Silence
@@ -76,7 +77,7 @@ def asked(script: Script, *words: bytes, patience_s: float = ANSWERED_S) -> Repl
     """What comes of one question to a server with this script."""
     with FaultyServer(script) as server:
         try:
-            with Conversation("127.0.0.1", server.port, patience_s) as conversation:
+            with Conversation(Endpoint(HOST, server.port, HOST), patience_s) as conversation:
                 return Asker(conversation).ask(*(words or (b"INFO",)))
         except NoAnswerError as end:
             return end.silence
@@ -231,7 +232,7 @@ def test_an_endless_answer_is_cut_at_its_size_and_takes_no_memory(begin: bytes, 
         try:
             for protocol in ("resp", "memcache"):
                 ready.instance(only(server.port, protocol), 30)
-                with Conversation("127.0.0.1", server.port, 30) as conversation:
+                with Conversation(Endpoint(HOST, server.port, HOST), 30) as conversation:
                     assert Asker(conversation).ask(b"INFO").kind in (ReplyKind.CUT, ReplyKind.GARBAGE)
                     assert conversation.received <= MOST_BYTES
             most_bytes = tracemalloc.get_traced_memory()[1]
@@ -246,7 +247,10 @@ def test_sending_to_a_server_that_reads_nothing_ends_with_the_deadline() -> None
 
     done = threading.Event()
     with FaultyServer(deaf) as server:
-        with Conversation("127.0.0.1", server.port, PATIENCE_S) as conversation, pytest.raises(NoAnswerError) as end:
+        with (
+            Conversation(Endpoint(HOST, server.port, HOST), PATIENCE_S) as conversation,
+            pytest.raises(NoAnswerError) as end,
+        ):
             conversation.tell(b"x" * (64 << 20))
         done.set()
     assert end.value.silence is Silence.LATE
@@ -271,7 +275,7 @@ def test_no_reply_of_a_random_kind_is_an_error_or_outlasts_the_deadline() -> Non
             current[0] = random_reply(chance)
             words = f"case {case} of seed {SEED}: {current[0][:200]!r}"
             try:
-                with Conversation("127.0.0.1", server.port, 10) as conversation:
+                with Conversation(Endpoint(HOST, server.port, HOST), 10) as conversation:
                     found.add(Asker(conversation).ask(b"INFO", b"server").kind)
             except NoAnswerError as end:
                 found.add(end.silence)
@@ -355,7 +359,7 @@ def test_memcached_says_who_it_is(version: bytes) -> None:
 
 def test_a_line_without_an_end_is_cut() -> None:
     with FaultyServer(floods(b"VERSION ", b"1" * 65536)) as server:
-        with Conversation("127.0.0.1", server.port, 10) as conversation:
+        with Conversation(Endpoint(HOST, server.port, HOST), 10) as conversation:
             assert len(memcache.line(conversation, b"version\r\n")) == memcache.LONGEST_LINE
 
 
@@ -421,7 +425,7 @@ def test_counters_are_the_operations_since_an_earlier_reading_of_the_same_proces
     with RealServer.memcached() if protocol == "memcache" else RealServer.redis() as server:
         endpoint = Endpoint(server.host, server.port, server.host)
         before = counters.read(endpoint, protocol)
-        with Conversation(server.host, server.port, ANSWERED_S) as conversation:
+        with Conversation(endpoint, ANSWERED_S) as conversation:
             if protocol == "memcache":
                 for request in (
                     b"set k 0 0 1\r\n1\r\n",

@@ -40,6 +40,8 @@ from loadgen.errors import UsageError
 from loadgen.events import Event
 from loadgen.reason import Code, Reason
 from loadgen.runner.stop import Stop
+from loadgen.secret import without_user
+from loadgen.server_address import is_url
 from loadgen.server_plan import ServerPlan
 
 RESULT_FILES = (".json", ".ndjson", ".jsonl")
@@ -88,7 +90,7 @@ def syntax(table: str, *positionals: Positional, groups: Sequence[OptionGroup] =
     """Return the syntax of a verb that runs rounds: its own words and groups, and the load's flags."""
     results = RESULTS.without("--csv", "--history", "--history-keys")
     load = LOAD.without("--duration", "--warmup", "--requests", "--tests")
-    memtier = MEMTIER.without("--test-time", "--rate-limiting")
+    memtier = MEMTIER.without("--test-time", "--rate-limiting", "--unix-socket")
     return Syntax(
         (*groups, rounds(table), CONVERSATION, load, KEYS, GENERATOR, results, HISTORIES, ANY_KEY, memtier),
         positionals,
@@ -100,7 +102,8 @@ def syntax(table: str, *positionals: Positional, groups: Sequence[OptionGroup] =
             *refused("all rounds have one mix; write it with --mix", "-t"),
             *refused("a comparison has no row for each test; --format json has all figures", "--csv"),
             *refused("write the rate of all connections with --rate", "--rate-limiting"),
-            *refused(CANDIDATES, "-h", "-p", "-u", "--embedded", *(["--server"] if table == "compare" else [])),
+            *refused(CANDIDATES, "-h", "-p", "-u", "-s", "-S", "--embedded"),
+            *(refused(CANDIDATES, "--server") if table == "compare" else ()),
         ),
     )
 
@@ -232,6 +235,8 @@ class Contestants:
             return self.command(word)
         if path.suffix in RESULT_FILES:
             return results.read(path)
+        if is_url(word) or word.startswith("unix:") or path.suffix == ".sock":
+            return self.endpoint(word)
         if path.suffix == ".toml" or presets.is_there(word) or presets.SERVERS.path(word):
             return self.server_file(presets.SERVERS.file(word))
         host, colon, port = word.rpartition(":")
@@ -241,14 +246,16 @@ class Contestants:
             raise UsageError(f'there is no file and no server preset "{_quoted(word)}"; did you mean {near}?')
         raise UsageError(
             f'"{_quoted(word)}" is no candidate; name a server file (server/config/redis.toml), an address '
-            '(127.0.0.1:6379), a command ("redis-server --port {port}") or a result file (result.json).'
+            '(127.0.0.1:6379, unix:/run/redis.sock), a command ("redis-server --port {port}") or a result file '
+            "(result.json)."
         )
 
     def server_file(self, path: Path) -> Named:
         return named(self.load({}, path), path.stem)
 
     def endpoint(self, address: str) -> Named:
-        return named(self.load({"target.endpoints": Flag(address, [address])}), address)
+        name = without_user(address)
+        return named(self.load({"target.endpoints": Flag(name, [address])}), name)
 
     def command(self, text: str) -> Named:
         try:

@@ -216,12 +216,10 @@ def check_target(given: Given, flags: Flags, matrix: str | None = None) -> None:
 
 def refuse_several_servers(given: Given, flags: Flags, matrix: str | None = None) -> bool:
     """Raise UsageError when the flags name more than one server; return True when they name one."""
-    host, port = flags.target.address.host, flags.target.address.port
-    address = host or port
     named = [
         *(["--embedded"] if given.embedded else []),
         *(["--server"] if flags.target.file is not None else []),
-        *([address.spelling] if address is not None else []),
+        *(word.spelling for word in flags.target.address.words),
         *(["--matrix"] if matrix is not None else []),
     ]
     if len(named) > 1:

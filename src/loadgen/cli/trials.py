@@ -9,7 +9,6 @@ from difflib import get_close_matches
 from loadgen import config
 from loadgen.cli.options import Given
 from loadgen.config import catalogue, presets, scenario_file
-from loadgen.config.tables.endpoint import parse_endpoint
 from loadgen.errors import LoadgenError, UsageError
 from loadgen.escape import printable
 from loadgen.faults.bench import Bench
@@ -17,6 +16,7 @@ from loadgen.faults.fault import Layer
 from loadgen.faults.kinds import KINDS, Judged, Kind, judged, kind_named
 from loadgen.plan import Endpoint
 from loadgen.reason import Code, Reason
+from loadgen.server_address import parse_endpoint
 from loadgen.trial import drawn
 from loadgen.trial.adapters import clients
 from loadgen.trial.plan import Phases, TrialPlan
@@ -203,10 +203,12 @@ def _endpoints(given: Given) -> tuple[Endpoint, ...]:
     found = []
     for word in given.endpoints.split(","):
         try:
-            host, port = parse_endpoint(word.strip())
+            endpoint = parse_endpoint(word.strip())
         except ValueError as error:
             raise UsageError(f"--endpoints: {error}.") from None
-        found.append(Endpoint(host, port, host))
+        if endpoint.path:
+            raise UsageError(f"--endpoints: {endpoint} is a Unix socket, and clients on trial connect by TCP.")
+        found.append(replace(endpoint, address=endpoint.host))
     return tuple(found)
 
 

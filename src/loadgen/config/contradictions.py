@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 
 from loadgen.config.document.problem import Problem
 from loadgen.config.tables.cpu_list import absent_cpus, parse_cpu_list
-from loadgen.config.tables.endpoint import parse_endpoint
 from loadgen.config.tables.objectives import GetSlo
 from loadgen.config.tables.phase import MAX_SEGMENTS
 from loadgen.config.tables.refused import ProblemCode
@@ -22,8 +21,8 @@ from loadgen.engine._history import MARK_BYTES
 from loadgen.engine._ketama import Ketama
 from loadgen.judge.check import mistakes
 from loadgen.judge.run_metrics import vocabulary
-from loadgen.plan import Endpoint
 from loadgen.protocol import PROTOCOLS, Wire
+from loadgen.server_address import parse_endpoint
 from loadgen.units import MAX_DURATION_NS, format_duration
 
 FEW_KEYS = 2**12
@@ -34,6 +33,7 @@ _USERNAME = ("target", "username")
 _PASSWORD = ("target", "password")
 _PASSWORD_ENV = ("target", "password_env")
 _PASSWORD_FILE = ("target", "password_file")
+_DATABASE = ("target", "database")
 _PRECHECK = ("target", "precheck")
 _ENDPOINTS = ("target", "endpoints")
 _SERVER = ("target", "server")
@@ -94,6 +94,12 @@ def _server_is_told_its_port(config: Config) -> Iterator[Problem]:
 def _only_resp_authenticates(config: Config) -> Iterator[Problem]:
     target = config.target
     if not PROTOCOLS[target.protocol].authenticates:
+        if target.database:
+            yield Problem(
+                (_DATABASE, _PROTOCOL),
+                ProblemCode.RESP_ONLY,
+                "is for RESP only; leave it out with memcache, which has no databases",
+            )
         for path, value in ((_USERNAME, target.username), *_passwords(config)):
             if value:
                 yield Problem(
@@ -180,7 +186,7 @@ def _every_server_owns_a_key(config: Config) -> Iterator[Problem]:
     if config.target.servers == 1 or not _ids_fit(keyspace):
         return
     # The names on the ketama circle, which differ from the configured text where a port has leading zeros.
-    servers = [str(Endpoint(host, port, "")) for host, port in map(parse_endpoint, config.target.endpoints)]
+    servers = [str(parse_endpoint(text)) for text in config.target.endpoints]
     for count in sorted({min(keyspace.count, FEW_KEYS), keyspace.count}):
         try:
             Ketama(servers, keyspace.length, count, keyspace.prefix.encode())

@@ -21,6 +21,7 @@ from loadgen.config.document.problem import Problem, problems_in
 from loadgen.config.document.toml_file import MAX_NESTING, nested, read
 from loadgen.config.foreign import as_theirs
 from loadgen.config.server_file import lay_over
+from loadgen.config.server_urls import take_apart
 from loadgen.config.tables.refused import ProblemCode
 from loadgen.config.tables.schema import Config
 from loadgen.config.tables.table import Path as KeyPath
@@ -104,6 +105,7 @@ def check(
         except ConfigError as error:
             unreadable += error.problems
     malformed = _add_command_line(document, overrides, flags or {})
+    document.problems += take_apart(document)
 
     # While a file is unreadable, the command line may seem to contradict itself: the rules between keys do not apply.
     config, problems = _validate(document, rules_hold=not unreadable)

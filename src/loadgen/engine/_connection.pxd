@@ -73,7 +73,11 @@ cdef struct Connection:
     uint32_t process     # of the pipeline's first slot, for a history
     uint64_t encoded     # bytes ever encoded
     uint64_t written     # bytes ever written: a request is out when this reaches its `end`
-    int64_t deadline_ns  # of connecting, the handshake and greeting
+    int address          # the server's address to which the attempt goes
+    bint put_off         # the server's backlog was full: an attempt begins again when another has ended
+    int tried            # the addresses that this attempt has tried, this one included
+    int64_t deadline_ns  # of connecting to this address and the handshake, then of greeting
+    int64_t attempt_end_ns  # of connecting to any address, the handshake and greeting
     int64_t begun_ns     # when connecting began
     int64_t connected_ns  # when the stream was up; 0 before. A handshake follows, where there is one
     int64_t secured_ns   # when the handshake was over; 0 before, and where there is none

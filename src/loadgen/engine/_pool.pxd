@@ -11,9 +11,10 @@ from loadgen._request cimport PHASES
 from loadgen.engine._connection cimport FAILURES, Connection
 from loadgen.engine._random cimport Random
 from loadgen.engine._reactor cimport Reactor, Watcher
+from loadgen.engine._server cimport Server
 from loadgen.engine._sink cimport Sink
 from loadgen.engine._time cimport Time
-from loadgen.engine._transport cimport Address, Transport
+from loadgen.engine._transport cimport Transport
 from loadgen.engine._values cimport Values
 
 cdef enum:
@@ -54,12 +55,12 @@ cdef class Pool(Watcher):
     cdef int capacity
     cdef int late_connections     # of each lane that a cluster gets later
     cdef uint32_t connections_before  # of the workers before this one
-    cdef Address *addresses       # of the servers; owned
+    cdef Server *servers          # owned
     cdef list endpoints           # their `plan.Endpoint`s, as far as there are servers; None: nowhere
     cdef int n_servers            # for which there is room
     cdef char *buffer             # READ_BUFFER bytes that every read goes through; owned
     cdef int phase                # in which bytes are counted now
-    cdef uint8_t greetings[2]     # the commands that open a connection
+    cdef uint8_t greetings[4]     # the commands that open a connection
     cdef int n_greetings
     cdef tuple turned_away_by     # the first bytes of errors after which no request on a connection can succeed
     cdef bint hello_counts        # an error in reply to HELLO is one of these: RESP3 was requested
@@ -104,7 +105,10 @@ cdef class Pool(Watcher):
     # all.
     cdef void open_all(self, bint fresh, int64_t now_ns) noexcept
     cdef void open_more(self, int64_t now_ns) noexcept
+    # Begin an attempt at the server's addresses, each of which has an equal part of the time that is left. The attempt
+    # fails when all have failed.
     cdef void open_one(self, Connection *c, int64_t now_ns) noexcept
+    cdef void try_addresses(self, Connection *c, int64_t now_ns) noexcept
     cdef void greet(self, Connection *c, int64_t now_ns) noexcept
     cdef void greeted(self, Connection *c, int64_t now_ns) noexcept
     cdef void ready(self, Connection *c, int64_t now_ns) noexcept

@@ -1,6 +1,7 @@
 """The connections of one worker. `_pool.pxd` describes their life."""
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
+from libc.errno cimport EAGAIN
 from libc.stdint cimport UINT64_MAX, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
@@ -21,10 +22,11 @@ from loadgen.engine._pipeline cimport (
 )
 from loadgen.engine._history cimport History
 from loadgen.engine._random cimport random_seed, random_unit
-from loadgen._request cimport ASK, ERROR_REPLY, GREET, PRECHECK, READ, Commands, Request
+from loadgen._request cimport ASK, ERROR_REPLY, GREET, PRECHECK, READ, SELECT, Commands, Request
 from loadgen._resp cimport Resp
 from loadgen.engine._schedule cimport NEVER
-from loadgen.engine._transport cimport HANDSHAKING, address_of, name_host
+from loadgen.engine._server cimport server_free, server_init
+from loadgen.engine._transport cimport HANDSHAKING
 from loadgen.engine._values cimport SPLICE
 
 FAILURE_NAMES = ("", "refused", "connect timeout", "unreachable", "turned away", "closed by server", "reset", "stalled",
@@ -89,9 +91,9 @@ cdef class Pool(Watcher):
             self.codec = Memcache(length, value_bytes, prefix=prefix, commands=table, run=run, ttl_s=ttl)
         else:
             self.codec = Resp(length, value_bytes, version=speaks.version,
-                              username=target.username, password=target.password, prefix=prefix, commands=table,
-                              run=run, ttl_ms=ttl)
-        greetings = speaks.greetings(target.precheck, authenticated=bool(target.password))
+                              username=target.username, password=target.password, database=target.database,
+                              prefix=prefix, commands=table, run=run, ttl_ms=ttl)
+        greetings = speaks.greetings(target.precheck, authenticated=bool(target.password), selects=target.database > 0)
         self.turned_away_by = tuple(words.encode() for words in target.turned_away_by)
         self.hello_counts = speaks.begins_with_hello
         # A protocol without keys has PINGs as its load, so a server without PING cannot be used.
@@ -111,9 +113,9 @@ cdef class Pool(Watcher):
             self.capacity += SPARE * self.late_connections
         self.endpoints = []
         self.buffer = <char *>malloc(READ_BUFFER)
-        self.addresses = <Address *>PyMem_Calloc(self.n_servers, sizeof(Address))
+        self.servers = <Server *>PyMem_Calloc(self.n_servers, sizeof(Server))
         self.connections = <Connection *>PyMem_Calloc(max(self.capacity, 1), sizeof(Connection))
-        if self.buffer == NULL or self.addresses == NULL or self.connections == NULL:
+        if self.buffer == NULL or self.servers == NULL or self.connections == NULL:
             raise MemoryError()
 
     cdef int add_server(self, endpoint) except -1:
@@ -123,9 +125,8 @@ cdef class Pool(Watcher):
         return 0
 
     cdef int set_address(self, int server, endpoint) except -1:
-        address_of(&self.addresses[server], endpoint.address, endpoint.port)
-        name_host(&self.addresses[server], endpoint.host)
-        return 0
+        server_free(&self.servers[server])
+        return server_init(&self.servers[server], endpoint)
 
     cdef int add(self, int server, plan, Sink sink) except -1:
         cdef int number = self.n_connections
@@ -156,7 +157,10 @@ cdef class Pool(Watcher):
                 if self.connections[i].out != NULL:
                     connection_free(&self.connections[i])
         PyMem_Free(self.connections)
-        PyMem_Free(self.addresses)
+        if self.servers != NULL:
+            for i in range(self.n_servers):
+                server_free(&self.servers[i])
+        PyMem_Free(self.servers)
         free(self.buffer)
 
     cdef Py_ssize_t longest_request(self, plan) except -1:
@@ -325,14 +329,18 @@ cdef class Pool(Watcher):
 
     cdef void open_more(self, int64_t now_ns) noexcept:
         """Open the next connections of the connect phase. In other phases, connections wait for their retry time."""
+        cdef Connection *c
         if not self.connecting or self.in_open_more:
             return
         # A connect that is refused at once calls this function from within the loop, which itself opens the next.
         self.in_open_more = True
         while self.next_to_open < self.n_connections and self.opening < OPENING:
+            c = &self.connections[self.next_to_open]
+            if c.state == DOWN:
+                self.open_one(c, now_ns)
+                if c.put_off:
+                    break
             self.next_to_open += 1
-            if self.connections[self.next_to_open - 1].state == DOWN:
-                self.open_one(&self.connections[self.next_to_open - 1], now_ns)
         self.in_open_more = False
         if self.opening == 0:
             self.connecting = False
@@ -354,6 +362,7 @@ cdef class Pool(Watcher):
             if c.state == DOWN:
                 c.retry_ns = now_ns
             elif c.state != READY:
+                c.tried = self.servers[server].count
                 self.fail(c, UNREACHABLE, now_ns)
                 c.retry_ns = now_ns
             elif c.pipe.head == c.pipe.tail:
@@ -378,10 +387,28 @@ cdef class Pool(Watcher):
             return
         self.opening += 1
         c.begun_ns = now_ns
+        c.attempt_end_ns = now_ns + self.connect_timeout_ns
+        c.address = self.servers[c.server].first
+        c.tried = 0
+        c.put_off = False
+        self.try_addresses(c, now_ns)
+
+    cdef void try_addresses(self, Connection *c, int64_t now_ns) noexcept:
+        cdef const Server *server = &self.servers[c.server]
+        cdef int left = server.count - c.tried
+        if c.tried:
+            c.address = (c.address + 1) % server.count
+        c.tried += 1
         c.connected_ns = c.secured_ns = 0
-        c.deadline_ns = now_ns + self.connect_timeout_ns
-        if not connection_begin(c, self.net, &self.addresses[c.server]):
-            self.drop(c, now_ns)
+        c.deadline_ns = now_ns + (c.attempt_end_ns - now_ns) // left
+        if not connection_begin(c, self.net, &server.addresses[c.address]):
+            if c.error == EAGAIN and self.opening > 1:
+                # The others that are being opened fill the server's backlog. It has room when one of them is accepted.
+                self.opening -= 1
+                c.put_off = True
+                c.retry_ns = now_ns
+            else:
+                self.drop(c, now_ns)
         elif self.reactor.watch(c.stream, c, True) < 0:
             self.fail(c, LOCAL, now_ns)
 
@@ -391,6 +418,8 @@ cdef class Pool(Watcher):
         if c.state == CONNECTING:
             c.state = GREETING
             c.greetings = 0
+            c.deadline_ns = c.attempt_end_ns
+            self.servers[c.server].first = c.address
             self.reactor.watch(c.stream, c, False)
         if c.greetings == self.n_greetings:
             self.ready(c, now_ns)
@@ -420,7 +449,8 @@ cdef class Pool(Watcher):
         """Keep the text of an error in reply to a greeting. True when the error ends the connection."""
         cdef int asked = self.greetings[c.greetings - 1]
         text = <bytes>c.pipe.decoder.error[:c.pipe.decoder.error_length]
-        turned_away = text.startswith(self.turned_away_by) or self.hello_counts and self.codec.rows[asked].kind == GREET
+        kind = self.codec.rows[asked].kind
+        turned_away = text.startswith(self.turned_away_by) or kind == SELECT or self.hello_counts and kind == GREET
         self.examples.setdefault("turned away" if turned_away else "greeting", text.decode("utf-8", "replace"))
         return turned_away
 
@@ -469,6 +499,9 @@ cdef class Pool(Watcher):
             # Proxies close a connection on a command that they do not know. It is a failure only if a GET ends so too.
             self.opening -= 1
             self.open_one(c, now_ns)
+            return
+        if (was == CONNECTING or was == DOWN) and c.tried < self.servers[c.server].count:
+            self.try_addresses(c, now_ns)
             return
         self.failures[c.failure] += 1
         self.explain(c)

@@ -6,7 +6,7 @@
 from libc.stddef cimport size_t
 from libc.stdint cimport uint32_t
 
-# A server's address: a sockaddr, ready for connect(2).
+# A server's address: a sockaddr, ready for connect(2), of IPv4, IPv6 or a Unix socket.
 cdef struct Address:
     char bytes[128]
     uint32_t length
@@ -24,7 +24,8 @@ cdef extern from "<sys/uio.h>" nogil:
 
 
 cdef class Transport:
-    # Begin to connect; return the stream, which becomes writable when it is connected or has failed.
+    # Begin to connect; return the stream, which becomes writable when it is connected or has failed. -EAGAIN: a Unix
+    # socket's server has not accepted so many connections that no other can begin.
     cdef int connect(self, const Address *to) noexcept nogil
     # Return the result when the stream became writable: 1 connected, 0 not yet, below 0 the error. After HANDSHAKING,
     # ask again when the stream is readable.
@@ -56,3 +57,4 @@ cdef class Sockets(Transport):
 cdef int address_of(Address *a, str numeric, int port) except -1
 # Note the host that an address belongs to, in the user's words.
 cdef int name_host(Address *a, str host) except -1
+cdef int unix_address_of(Address *a, str path) except -1

@@ -1,4 +1,4 @@
-"""TCP sockets that do not block, behind the interface of `_transport.pxd`."""
+"""TCP and Unix sockets that do not block, behind the interface of `_transport.pxd`."""
 
 import os
 import socket
@@ -9,6 +9,7 @@ from libc.string cimport memcpy, memset
 
 cdef extern from * nogil:
     """
+    #include <errno.h>
     #include <fcntl.h>
     #ifdef __linux__
     #include <linux/sockios.h>
@@ -17,8 +18,10 @@ cdef extern from * nogil:
     #include <netinet/in.h>
     #include <netinet/tcp.h>
     #include <poll.h>
+    #include <stddef.h>
     #include <sys/socket.h>
     #include <sys/uio.h>
+    #include <sys/un.h>
     #include <unistd.h>
 
     #ifndef MSG_NOSIGNAL
@@ -28,7 +31,7 @@ cdef extern from * nogil:
     static int loadgen_socket(int family) {
         int one = 1, fd = socket(family, SOCK_STREAM, 0);
         if (fd < 0) return -1;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        if (family != AF_UNIX) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
         fcntl(fd, F_SETFD, FD_CLOEXEC);
         fcntl(fd, F_SETFL, O_NONBLOCK);
         return fd;
@@ -64,22 +67,27 @@ cdef extern from * nogil:
         return sendmsg(fd, &message, MSG_NOSIGNAL);
     }
 
-    /* The bytes that the peer has not acknowledged, also after the peer has ended the connection. */
+    /* The bytes that the peer has not acknowledged, also after the peer has ended the connection. Unix sockets have no
+       such count: theirs is of the kernel's memory, which is more than the bytes, and is freed as the peer closes. */
     static int loadgen_unacknowledged(int fd) {
         int bytes = 0;
     #ifdef __linux__
+        int family = AF_UNIX;
+        socklen_t length = sizeof family;
+        if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &length) < 0 || family == AF_UNIX) return 0;
         if (ioctl(fd, SIOCOUTQ, &bytes) < 0) return 0;
     #endif
         return bytes;
     }
 
-    /* Linux takes the bytes off a TCP socket without copying them anywhere; elsewhere they are read and dropped. */
+    /* Linux takes the bytes off a TCP socket without copying them anywhere. It would copy those of a Unix socket, and
+       fails with EFAULT before it has taken any. There, and elsewhere, bytes are read and dropped. */
     static ssize_t loadgen_discard(int fd, char *scratch, size_t size, size_t wanted) {
     #ifdef __linux__
-        return recv(fd, 0, wanted, MSG_TRUNC);
-    #else
-        return recv(fd, scratch, wanted < size ? wanted : size, 0);
+        ssize_t n = recv(fd, 0, wanted, MSG_TRUNC);
+        if (n >= 0 || errno != EFAULT) return n;
     #endif
+        return recv(fd, scratch, wanted < size ? wanted : size, 0);
     }
     """
     cdef struct sockaddr:
@@ -147,7 +155,7 @@ cdef class Transport:
 
 
 cdef class Sockets(Transport):
-    """The kernel's TCP sockets."""
+    """The kernel's TCP and Unix sockets."""
 
     cdef int connect(self, const Address *to) noexcept nogil:
         cdef int error, stream = new_socket(to.family)
@@ -214,8 +222,27 @@ cdef int name_host(Address *a, str host) except -1:
     return 0
 
 
+cdef int unix_address_of(Address *a, str path) except -1:
+    """Fill in the path of a Unix socket, which has at most 107 bytes."""
+    cdef bytes name = os.fsencode(path)
+    memset(a, 0, sizeof(Address))
+    a.family = socket.AF_UNIX
+    a.length = fill_unix_address(a.bytes, PyBytes_AS_STRING(name), len(name))
+    if a.length == 0:
+        raise ValueError(f"a Unix socket's path of {len(name)} bytes is longer than the kernel takes")
+    return 0
+
+
 cdef extern from * nogil:
     """
+    static unsigned loadgen_fill_unix_address(char *bytes, const char *path, size_t length) {
+        struct sockaddr_un *un = (struct sockaddr_un *)bytes;
+        if (length >= sizeof un->sun_path) return 0;
+        un->sun_family = AF_UNIX;
+        memcpy(un->sun_path, path, length);
+        return offsetof(struct sockaddr_un, sun_path) + length + 1;
+    }
+
     static unsigned loadgen_fill_address(char *bytes, int family, const char *packed, int port, unsigned scope) {
         if (family == AF_INET6) {
             struct sockaddr_in6 *six = (struct sockaddr_in6 *)bytes;
@@ -232,5 +259,6 @@ cdef extern from * nogil:
         return sizeof *four;
     }
     """
+    unsigned int fill_unix_address "loadgen_fill_unix_address"(char *bytes, const char *path, size_t length)
     unsigned int fill_address "loadgen_fill_address"(
         char *bytes, int family, const char *packed, int port, unsigned int scope)

@@ -133,7 +133,7 @@ class Bench:
                 for plan in self.managed
             )
             stack.callback(_begin_stop, servers)
-            endpoints = self.given or tuple(Endpoint(each.host, each.port, each.host) for each in servers)
+            endpoints = self.given or tuple(each.endpoint for each in servers)
             nodes = tuple(map(Node, servers))
             interpreters: dict[Layer, Interpreter] = {
                 layer: OnNodes(stack.enter_context(of_layer(servers)), nodes)

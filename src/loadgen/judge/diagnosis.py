@@ -35,6 +35,8 @@ REMEDIES = (
     (("ERR max number of clients",), "raise the server's maxclients, or open fewer connections"),
     (("ERROR Too many open connections",), "start the server with a larger -c, or open fewer connections"),
     (("SERVER_ERROR object too large",), "start the server with a larger -I, or write smaller values"),
+    (("ERR DB index", "ERR invalid DB index"), "correct target.database (--dbnum), or raise the server's databases"),
+    (("ERR SELECT is not allowed",), "leave target.database out: a cluster has the database 0 only"),
     (("NOPROTO", "ERR unknown command 'HELLO'", "ERR unknown command `HELLO`"), 'set target.protocol to "resp"'),
     (
         ("MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN"),
@@ -65,8 +67,10 @@ def with_remedy(words: str) -> str:
 
 
 def address(endpoint: Endpoint) -> str:
-    """Return the server's address as the user wrote it, with the address that its name was resolved to."""
-    return str(endpoint) if endpoint.address == endpoint.host else f"{endpoint} ({endpoint.address})"
+    """Return the server's address as the user wrote it, with the addresses that its name was resolved to."""
+    if endpoint.path or endpoint.addresses == (endpoint.host,):
+        return str(endpoint)
+    return f"{endpoint} ({', '.join(endpoint.addresses)})"
 
 
 def why_not(plan: Plan, endpoint: Endpoint, failures: Mapping[str, int], examples: Mapping[str, str]) -> str:
@@ -105,7 +109,8 @@ def why_not(plan: Plan, endpoint: Endpoint, failures: Mapping[str, int], example
                 "widen net.ipv4.ip_local_port_range, or open fewer connections."
             )
         case _:
-            return f"{where} cannot be reached ({words or 'no reason is known'}): check its address and the network."
+            check = "the permissions of the socket" if endpoint.path else "its address and the network"
+            return f"{where} cannot be reached ({words or 'no reason is known'}): check {check}."
 
 
 def _unasked(plan: Plan) -> str:
@@ -130,12 +135,12 @@ def greeting_remarks(plan: Plan, examples: Mapping[str, str]) -> Iterator[str]:
 
 
 def locked_out(plan: Plan, phase: Snapshot, examples: Mapping[str, str]) -> str:
-    """Return the sentence that a server wants other credentials for every request; empty when it does not."""
+    """Return the sentence that a server wants other credentials, or another user, for every request; empty for none."""
     if phase.total.ok:
         return ""
     for name in phase.errors:
         words = examples.get(name, name)
-        if greeting.is_locked(words):
+        if greeting.is_locked(words) or words.startswith("NOPERM"):
             where = address(plan.target.endpoints[0]) if len(plan.target.endpoints) == 1 else "A server"
             return f"{where} rejects every request with {with_remedy(words)}."
     return ""

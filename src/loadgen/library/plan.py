@@ -13,7 +13,7 @@ from loadgen.errors import UsageError
 from loadgen.faults.bench import bench_of
 from loadgen.library.loading import Loading
 from loadgen.library.server import Server
-from loadgen.plan import Endpoint
+from loadgen.secret import without_user
 from loadgen.server_plan import HOST
 
 KEYS = {
@@ -102,7 +102,7 @@ class Plan:
         self.server = target if isinstance(target, Server) else None
         """The server that is started for each run; None when none is started."""
         if self.server is not None:
-            for name in ("protocol", "username", "password", "precheck"):
+            for name in ("protocol", "username", "password", "database", "precheck"):
                 if value := getattr(self.server.plan.target, name):
                     flags.setdefault(f"target.{name}", config.Flag("target", value))
             # The server's address is known when it runs: this one takes its place in the checks.
@@ -142,7 +142,7 @@ class Plan:
             yield Loading(resolved, judging, None, monitors=monitors)
             return
         with self.server.up() as server:
-            told = resolved.at(Endpoint(server.host, server.port, server.host))
+            told = resolved.at(server.endpoint)
             yield Loading(told, judging, server, monitors=monitors)
 
     def replace(self, **keywords: Any) -> Self:
@@ -150,8 +150,15 @@ class Plan:
         return type(self)(**{**self._keywords, **keywords})
 
     def __repr__(self) -> str:
-        shown = {name: "…" if name == "password" else value for name, value in self._keywords.items()}
+        shown = {name: "…" if name == "password" else _shown(value) for name, value in self._keywords.items()}
         return f"Plan({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
+
+
+def _shown(value: object) -> object:
+    """Return a keyword's value without the user and the password of a URL, also of one in a list of addresses."""
+    if isinstance(value, str):
+        return without_user(value)
+    return [_shown(each) for each in value] if isinstance(value, list) else value
 
 
 def _plain(value: object) -> object:

@@ -103,7 +103,7 @@ class Server:
     @property
     def endpoint(self) -> str:
         """The server's address, in the form that a Plan takes."""
-        return self._started.endpoint
+        return str(self._started.endpoint)
 
     @property
     def host(self) -> str:

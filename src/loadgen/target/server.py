@@ -97,8 +97,8 @@ class ManagedServer:
         """The start of the server's program, in Unix time."""
 
     @property
-    def endpoint(self) -> str:
-        return f"{self.host}:{self.port}"
+    def endpoint(self) -> Endpoint:
+        return Endpoint(self.host, self.port, self.host)
 
     def __enter__(self) -> Self:
         folder.remove_abandoned()
@@ -350,7 +350,7 @@ class ManagedServer:
 
     def _target(self) -> Target:
         """Return the server as the target of a load."""
-        return replace(self.plan.target, endpoints=(Endpoint(self.host, self.port, self.host),))
+        return replace(self.plan.target, endpoints=(self.endpoint,))
 
     def _await_ready(self, report: Callable[[float], None]) -> None:
         """Wait until this very server answers by its protocol; `report` is told the time waited, in seconds."""

@@ -68,7 +68,7 @@ class Managed:
     @contextlib.contextmanager
     def up(self, emit: Callable[[Progress], None]) -> Iterator[Up]:
         with ManagedServer(self.plan, emit) as server:
-            yield Up((Endpoint(server.host, server.port, server.host),), server)
+            yield Up((server.endpoint,), server)
 
 
 def servers_of(target: Target, managed: ServerPlan | None) -> GivenEndpoints | Managed:

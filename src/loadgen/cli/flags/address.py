@@ -1,10 +1,9 @@
-"""The server's address, in the flags of several tools: -h and -p, a URI, memtier's --server."""
+"""The server's address, in the flags of several tools: -h and -p, a URI, a Unix socket, memtier's --server."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
 from loadgen.cli.options import Given, Word
 from loadgen.config import Flag, presets
@@ -15,9 +14,6 @@ from loadgen.protocol import PROTOCOLS
 HOST = "127.0.0.1"
 REDIS_PORT = 6379
 
-_SCHEMES = ("redis", "valkey")
-_TLS_SCHEMES = ("rediss", "valkeys")
-
 
 @dataclass(frozen=True, slots=True)
 class GivenAddress:
@@ -25,12 +21,21 @@ class GivenAddress:
 
     host: Word | None = None
     port: Word | None = None
+    whole: Word | None = None
+    """A URI, or the path of a Unix socket, in place of host and port."""
 
     def __bool__(self) -> bool:
-        return self.host is not None or self.port is not None
+        return bool(self.words)
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """The flags, each of which names a server: host and port count as one."""
+        return tuple(word for word in (self.whole, self.host or self.port) if word is not None)
 
     def endpoint(self, protocol: str) -> Flag:
         """Return the configuration's endpoints for this address, with the protocol's port when none was given."""
+        if self.whole is not None:
+            return Flag(self.whole.spelling, [str(self.whole.value)])
         blamed = self.host or self.port
         assert blamed is not None, "an address has a host or a port"
         host = str(self.host.value) if self.host is not None else HOST
@@ -44,28 +49,35 @@ class GivenTarget:
 
     address: GivenAddress = GivenAddress()
     file: Path | None = None
-    keys: tuple[tuple[str, Flag], ...] = ()
-    """The keys for the user and the password of a URI."""
 
 
 def target_of(given: Given, *, memtier: bool) -> GivenTarget:
     """Return the server that the flags name. `memtier` is True when flags that only memtier has are given too.
 
-    Raises UsageError for a malformed URI, and for a server file that does not exist.
+    Raises UsageError for two of them, and for a server file that does not exist.
     """
-    host, port, uri = given.word("host"), given.word("port"), given.word("uri")
-    keys: tuple[tuple[str, Flag], ...] = ()
-    if uri is not None:
-        address, keys = read_uri(uri)
-        host, port = host or address.host, port or address.port
+    host, port, whole = given.word("host"), given.word("port"), _whole(given)
+    address = GivenAddress(host, port, whole)
+    if len(address.words) > 1:
+        raise UsageError(f"{' and '.join(each.spelling for each in address.words)} each name the server: keep one.")
     if host is not None:
         _without_port(host)
     server = given.word("server")
     if server is None:
-        return GivenTarget(GivenAddress(host, port), None, keys)
-    if (file := _server_file(server, an_address=memtier or host is not None or port is not None)) is None:
-        return GivenTarget(GivenAddress(server, port), None, keys)
-    return GivenTarget(GivenAddress(host, port), file, keys)
+        return GivenTarget(address)
+    if (file := _server_file(server, an_address=memtier or bool(address))) is None:
+        return GivenTarget(GivenAddress(server, port))
+    return GivenTarget(address, file)
+
+
+def _whole(given: Given) -> Word | None:
+    """Return the URI, or the Unix socket with a path that is one beyond doubt. Raises UsageError for two of them."""
+    found = [word for name in ("uri", "socket", "unix_socket") if (word := given.word(name)) is not None]
+    if len(found) > 1:
+        raise UsageError(f"{' and '.join(each.spelling for each in found)} each name the server: keep one.")
+    if not found or found[0].option.name == "uri":
+        return next(iter(found), None)
+    return found[0]._replace(value=f"unix:{str(found[0].value).removeprefix('unix:')}")
 
 
 def _without_port(host: Word) -> None:
@@ -92,30 +104,6 @@ def _server_file(server: Word, *, an_address: bool) -> Path | None:
             f"An address is written --host {shown}."
         )
     return None
-
-
-def read_uri(word: Word) -> tuple[GivenAddress, tuple[tuple[str, Flag], ...]]:
-    """Return the address in a URI, and the keys for its user and password. Raises UsageError."""
-    try:
-        uri = urlsplit(str(word.value))
-        host, port = uri.hostname, uri.port
-    except ValueError:
-        raise UsageError(f"{word.spelling}: is not a URI; write it as redis://user:password@host:6379.") from None
-    scheme, database = uri.scheme.lower(), uri.path.strip("/")
-    if scheme in _TLS_SCHEMES:
-        raise UsageError(f"{word.spelling}: TLS is not there yet; name a port that answers in plain text, by redis://.")
-    if scheme not in _SCHEMES:
-        shown = printable(uri.scheme, 40)
-        raise UsageError(f"{word.spelling}: {shown}:// names no server here; write redis:// or valkey://.")
-    if database not in ("", "0"):
-        raise UsageError(f"{word.spelling}: SELECT is not there yet: the load is on database 0; leave the path out.")
-    user, _, _ = uri.netloc.rpartition("@")
-    name, colon, password = user.partition(":")
-    # As in redis-cli, a single part is the password.
-    parts = (("target.username", name if colon else ""), ("target.password", password if colon else name))
-    keys = tuple((key, Flag(word.spelling, unquote(text))) for key, text in parts if text)
-    address = GivenAddress(word._replace(value=host or HOST), word._replace(value=port) if port is not None else None)
-    return address, keys
 
 
 def read_credentials(word: Word) -> tuple[tuple[str, Flag], ...]:

@@ -48,7 +48,7 @@ def flags_of(given: Given) -> Flags:
     is_memtier = memtier.signs(given)
     target = target_of(given, memtier=is_memtier)
     is_memtier = is_memtier or (target.address.host is not None and target.address.host is given.word("server"))
-    keys = dict(target.keys)
+    keys: dict[str, Flag] = {}
     for word in given.words:
         if word.option.key:
             keys[word.option.key] = Flag(word.spelling, word.value)

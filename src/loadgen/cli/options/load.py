@@ -20,10 +20,14 @@ from loadgen.cli.options.kind import (
     TIME,
     ValueKind,
     choice,
+    whole,
 )
 from loadgen.cli.options.option import Option, OptionGroup, Positional
 from loadgen.cli.options.refused import MEMTIER as MEMTIER_REFUSED
 from loadgen.cli.options.refused import MEMTIER_TOOL, REDIS_BENCHMARK, VALKEY_BENCHMARK
+from loadgen.plan import MAX_DATABASE
+
+DATABASE = whole("N", 0, MAX_DATABASE)
 
 FORMATS = ("clean", "verbose", "json", "quiet", "csv")
 COLORS = ("auto", "always", "never")
@@ -52,8 +56,9 @@ TARGET = OptionGroup(
     (
         Option(("-h", "--host"), "the server's host (default: 127.0.0.1)", TEXT, "HOST"),
         Option(("-p", "--port"), "the server's port (default: 6379, or 11211 for memcache)", PORT),
-        Option(("-u", "--uri"), "host, port, user and password, as redis://[[USER:]PASSWORD@]HOST[:PORT]", TEXT, "URI",
-               betrays=tells.of_user),
+        Option(("-u", "--uri"), "address, user, password and database, as redis://[[USER:]PASSWORD@]HOST[:PORT][/DB], "
+               "memcache://HOST[:PORT] or redis+unix:///PATH[?db=DB]", TEXT, "URI", betrays=tells.of_user),
+        Option(("-s", "--socket"), "the server's Unix socket", FILE_NAME, "PATH", betrays=tells.of_address),
         Option(("--embedded",), "run against the built-in server, started for this run"),
         Option(("--server",), "the server to start for this run, watch and stop: a server file, or the name of a "
                "preset such as redis; as in memtier, an address names a running server", TEXT, "FILE"),
@@ -67,6 +72,7 @@ CONVERSATION = OptionGroup(
         Option(("-3",), "the same as --protocol resp3", key="target.protocol", sets="resp3"),
         Option(("--user",), "user for AUTH", TEXT, "NAME", key="target.username", also=("--username",)),
         Option(("-a", "--password"), "password for AUTH", TEXT, "PASSWORD", key="target.password"),
+        Option(("--dbnum",), "number of the database (default: 0)", DATABASE, key="target.database"),
     ),
 )
 
@@ -172,6 +178,8 @@ MEMTIER = OptionGroup(
                only=MEMTIER_TOOL),
         Option(("--rate-limiting",), "as --rate, but for each connection", RATE, only=MEMTIER_TOOL),
         Option(("--authenticate",), "user and password for AUTH", TEXT, "[USER:]PASSWORD", only=MEMTIER_TOOL),
+        Option(("-S", "--unix-socket"), "the server's Unix socket", FILE_NAME, "PATH", only=MEMTIER_TOOL),
+        Option(("--select-db",), "as --dbnum", DATABASE, key="target.database", only=MEMTIER_TOOL),
     ),
     "As in memtier, --clients counts for each thread, and --requests for each connection, when another flag that only "
     "memtier has is given.",

@@ -5,14 +5,12 @@ A flag in these rows is refused by name. A value that asks for what is done anyw
 
 from __future__ import annotations
 
-from loadgen.cli.options import tells
 from loadgen.cli.options.kind import FILE_NAME, TEXT, ValueKind
 from loadgen.cli.options.option import Option
 
 WORD = ValueKind("VALUE", lambda word: word)
 
 _TLS = "TLS is not there yet; name a port that the server answers in plain text"
-_SOCKET = "Unix sockets are not there yet; let the server listen on TCP, and name it by -h and -p"
 _COMMANDS = "commands of your own are not there yet; there are GET, SET and DELETE by --mix, and PING by -t ping"
 _SIZES = "values of several sizes are not there yet; write one size with --data-size"
 _KEYS = "such a choice of keys is not there yet; there are uniform and zipf, by --key-pattern R:R or Z:Z"
@@ -37,8 +35,6 @@ def _memtier(*spellings: str, why: str = "", kind: ValueKind | None = None, harm
 
 
 REDIS_BENCHMARK = (
-    Option(("-s",), "refused", WORD, refusal=_SOCKET, betrays=tells.of_address),
-    _no("--dbnum", why="SELECT is not there yet: the load is on database 0", kind=WORD, harmless=("0",)),
     _no("--cluster", why="cluster mode is not there yet; name one server that takes every key"),
     _no("--enable-tracking", why="client-side caching is not there yet; leave it out"),
     _no(
@@ -84,7 +80,6 @@ VALKEY_BENCHMARK = (
 )
 
 MEMTIER = (
-    _memtier("-S", "--unix-socket", why=_SOCKET, kind=FILE_NAME),
     _memtier("-6", "--ipv6", why="write an IPv6 address: -h ::1"),
     _memtier("--tls-skip-verify", why=_TLS),
     _memtier("--tls-protocols", why=_TLS, kind=WORD),
@@ -110,7 +105,6 @@ MEMTIER = (
         "--reconnect-interval", why="reconnecting after so many requests is not there yet", kind=WORD, harmless=("0",)
     ),
     _memtier("--multi-key-get", why="GETs of several keys are not there yet", kind=WORD, harmless=("0", "1")),
-    _memtier("--select-db", why="SELECT is not there yet: the load is on database 0", kind=WORD, harmless=("0",)),
     _memtier("--command", why=_COMMANDS, kind=TEXT),
     _memtier("--command-ratio", why=_COMMANDS, kind=WORD),
     _memtier("--command-key-pattern", why=_COMMANDS, kind=WORD),

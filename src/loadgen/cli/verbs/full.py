@@ -177,4 +177,4 @@ def _of_server(subject: str) -> tuple[str, ...]:
         # The server preset of the same name.
         return ("--server", subject)
     [endpoint] = named.address(subject).endpoints
-    return ("-h", endpoint.address, "-p", str(endpoint.port))
+    return ("-s", endpoint.path) if endpoint.path else ("-h", endpoint.address, "-p", str(endpoint.port))

@@ -131,7 +131,7 @@ def jobs_of(given: Given) -> list[Job]:
 def subject_of(given: Given) -> dict[str, str]:
     """Return the server that the flags of a load name, as an option of the suite. Raises UsageError."""
     address = target_of(given, memtier=False).address
-    named = [*filter(None, (given.word("subject"), given.word("embedded"), address.host or address.port))]
+    named = [*filter(None, (given.word("subject"), given.word("embedded"))), *address.words]
     if len(named) > 1:
         raise UsageError(f"{' and '.join(each.spelling for each in named)} each name the server: keep one of them.")
     if address:

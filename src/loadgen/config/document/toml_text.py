@@ -84,6 +84,8 @@ def _mask(target: dict[str, Any], known: str) -> None:
 def _mask_monitor(monitor: dict[str, Any], known: str) -> None:
     monitor["command"] = [masked(word, known) for word in monitor["command"]]
     monitor["evidence"] = [masked(without_user(source), known) for source in monitor["evidence"]]
+    if monitor["server"]:
+        monitor["server"] = masked(without_user(monitor["server"]), known)
     if monitor["url"]:
         monitor["url"] = masked(without_user(monitor["url"]), known)
 

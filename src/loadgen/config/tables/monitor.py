@@ -16,7 +16,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationInfo, fie
 from loadgen.config.tables.refused import ProblemCode, Refused
 from loadgen.config.tables.server import FilePath, is_list
 from loadgen.config.tables.table import Table, duration_key
-from loadgen.config.tables.values import Address, PositiveDuration
+from loadgen.config.tables.values import AddressOrUrl, PositiveDuration
 from loadgen.monitors.json_path import parse_path
 from loadgen.monitors.kinds import KINDS, PID, ROWS, Kind, is_word
 from loadgen.monitors.metric import parse_metric
@@ -90,7 +90,7 @@ class MonitorTable(Table):
     )
     pid: int | None = own_key("pid", default=None, ge=1, le=MAX_PID, examples=[4711])
     process: Text | None = own_key("process", default=None, min_length=1, examples=["redis-server"])
-    server: Address | None = own_key("server", default=None, examples=["127.0.0.1:6379"])
+    server: AddressOrUrl | None = own_key("server", default=None, examples=["127.0.0.1:6379"])
     url: Url | None = own_key("url", default=None, examples=["http://127.0.0.1:9121/metrics"])
     path: FilePath | None = own_key("path", default=None, examples=["status"])
     metrics: dict[str, str] = own_key("metrics", default={}, examples=[{"goroutines": "go_goroutines"}])

@@ -49,6 +49,7 @@ from loadgen.config.tables.values import (
     Tls,
 )
 from loadgen.judge.verdict import VerdictLimits
+from loadgen.plan import MAX_DATABASE
 from loadgen.protocol import PROTOCOLS
 from loadgen.units import format_duration, parse_count
 
@@ -155,7 +156,8 @@ class Target(Table):
         # Lax for the container alone, as TOML has lists and no tuples.
         strict=False,
         description=(
-            "The servers, as host:port or [IPv6]:port; ketama spreads the keys over them. "
+            "The servers, as host:port, [IPv6]:port, unix:/path, or a URL such as redis://user:password@host:6379/0, "
+            "memcache://host:11211 or redis+unix:///path; ketama spreads the keys over them. "
             "Default: 127.0.0.1, port 6379, or 11211 for memcache; none when [target.server] describes the server."
         ),
         examples=[["127.0.0.1:6379"]],
@@ -176,11 +178,18 @@ class Target(Table):
         description="The file with the password, in place of password; a line end after the password is left out.",
         examples=["/run/secrets/redis"],
     )
+    database: int = Field(
+        default=0,
+        ge=0,
+        le=MAX_DATABASE,
+        description="The database that every connection selects; 0, that of a new connection, sends no SELECT. "
+        "RESP only.",
+    )
     precheck: Literal["ping", "hello", "none"] = Field(
         default="ping",
         description=(
-            'The request on each connection before the load, after AUTH: "ping" (memcache: version), "hello" (RESP '
-            'only) or "none". An error reply is a warning, unless no request can succeed after it. '
+            'The request on each connection before the load, after AUTH and SELECT: "ping" (memcache: version), '
+            '"hello" (RESP only) or "none". An error reply is a warning, unless no request can succeed after it. '
             '"resp3" sends HELLO in any case.'
         ),
     )

@@ -18,9 +18,9 @@ from pydantic import (
 from pydantic_core.core_schema import CoreSchema, no_info_before_validator_function
 
 from loadgen.config.tables.cpu_list import parse_cpu_list
-from loadgen.config.tables.endpoint import parse_endpoint
 from loadgen.config.tables.refused import ProblemCode, Refused
 from loadgen.config.tables.share import PERCENT, PERCENT_BELOW_100, format_tolerance, parse_share, parse_tolerance
+from loadgen.server_address import is_url, parse, parse_endpoint
 from loadgen.units import COUNT, NS_PER_S, RATE, format_duration, parse_count, parse_duration, parse_rate, parse_size
 
 MAX_RATE_PER_S = 1e9
@@ -213,12 +213,23 @@ Protocol = Annotated[Literal["resp", "resp3", "memcache", "ping"], BeforeValidat
 
 
 def _address(text: str) -> str:
+    if is_url(text):
+        parse(text)  # Says what is wrong with it: `config.server_urls` has taken apart those with which nothing is.
     parse_endpoint(text)
     return text
 
 
 Address = Annotated[str, AfterValidator(_address)]
-"""`host:port`."""
+"""`host:port`, or the path of a Unix socket."""
+
+
+def _url(text: str) -> str:
+    parse(text)
+    return text
+
+
+AddressOrUrl = Annotated[str, AfterValidator(_url)]
+"""An address, or a URL that may have a user and a password."""
 
 
 def _cpu_list(text: str) -> str:

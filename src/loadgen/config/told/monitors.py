@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from loadgen.config.tables.endpoint import parse_endpoint
 from loadgen.config.tables.monitor import MonitorTable
 from loadgen.config.tables.password import password
 from loadgen.config.tables.schema import Config
@@ -13,6 +12,7 @@ from loadgen.config.told.plans import lookup
 from loadgen.judge.expression.vocabulary import Known
 from loadgen.monitors.plan import MonitorPlan
 from loadgen.plan import Target
+from loadgen.server_address import parse
 
 
 def monitors(config: Config) -> tuple[MonitorPlan, ...]:
@@ -70,10 +70,16 @@ def _unaddressed(table: MonitorTable) -> MonitorPlan:
 def _target(kind: str, server: str, config: Config) -> Target:
     """Return the server that a monitor names. One that asks for a password is given that of the target."""
     address = _address(kind, server)
-    if kind == "memcached":
+    if kind == "memcached" or address.password:
         return address
     return replace(address, username=config.target.username, password=password(config.target))
 
 
 def _address(kind: str, server: str) -> Target:
-    return Target("memcache" if kind == "memcached" else "resp", (lookup(*parse_endpoint(server)),))
+    given = parse(server)
+    return Target(
+        "memcache" if kind == "memcached" else "resp",
+        (lookup(given.endpoint),),
+        username=given.username,
+        password=given.password,
+    )

@@ -8,17 +8,20 @@ from __future__ import annotations
 import math
 import os
 import socket
+import stat
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from loadgen.config.tables import schema
 from loadgen.config.tables.cpu_list import parse_cpu_list
-from loadgen.config.tables.endpoint import parse_endpoint
 from loadgen.config.tables.password import password
 from loadgen.config.tables.schema import Commands, Config
 from loadgen.config.told.profile import phases, profile
 from loadgen.config.told.split import split_connections, split_range, worker_count, worker_seed
 from loadgen.errors import TargetError
 from loadgen.plan import Endpoint, KeptHistory, Keyspace, Load, Plan, Target, Weights, Wire, WorkerPlan, Workload
+from loadgen.server_address import parse_endpoint
 from loadgen.server_plan import HOST, ServerPlan
 from loadgen.units import MAX_DURATION_NS, NS_PER_S
 
@@ -130,6 +133,7 @@ def _target(target: schema.Target) -> Target:
         endpoints=_endpoints(target),
         username=target.username,
         password=password(target),
+        database=target.database,
         precheck=target.precheck,
     )
 
@@ -137,7 +141,7 @@ def _target(target: schema.Target) -> Target:
 def _endpoints(target: schema.Target) -> tuple[Endpoint, ...]:
     if target.server is not None:
         return (Endpoint(HOST, target.server.port, HOST),)
-    return tuple(lookup(*parse_endpoint(text)) for text in target.endpoints)
+    return tuple(lookup(parse_endpoint(text)) for text in target.endpoints)
 
 
 def _workers(config: Config, seed: int, given: tuple[int, ...]) -> tuple[WorkerPlan, ...]:
@@ -166,18 +170,48 @@ def _lowest_terms(commands: Commands) -> Weights:
     return Weights(get=commands.get // shared, set=commands.set // shared, delete=commands.delete // shared)
 
 
-def lookup(host: str, port: int) -> Endpoint:
-    """Return the endpoint at a host's address, by DNS where it is a name. Raises TargetError."""
+MOST_ADDRESSES = 16
+"""The most addresses of a name that are tried: each has an equal part of the connect timeout."""
+
+
+def lookup(endpoint: Endpoint) -> Endpoint:
+    """Return the endpoint with the addresses of its host, by DNS where the host is a name.
+
+    Raises TargetError when the name cannot be resolved, and when there is no socket at the path of a Unix socket.
+    """
+    if endpoint.path:
+        _check_socket(endpoint.path)
+        return endpoint
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = socket.getaddrinfo(endpoint.host, endpoint.port, type=socket.SOCK_STREAM)
     except (socket.gaierror, UnicodeError) as error:
         reason = error.strerror if isinstance(error, socket.gaierror) else "it is no name that DNS can carry"
         raise TargetError(
-            f"The host {host} cannot be resolved ({reason}): check its spelling (-h, or target.endpoints), or write "
-            "its numeric address."
+            f"The host {endpoint.host} cannot be resolved ({reason}): check its spelling (-h, or target.endpoints), or "
+            "write its numeric address."
         ) from None
-    # A plan carries one address, and caches listen on IPv4 more often than on IPv6: "localhost" means IPv4 first.
-    addresses = sorted(found, key=lambda entry: entry[0] != socket.AF_INET)
-    address = addresses[0][4]
+    # Caches listen on IPv4 more often than on IPv6: "localhost" means IPv4 first.
+    by_family = sorted(found, key=lambda entry: entry[0] != socket.AF_INET)
+    address, *others = dict.fromkeys(_numeric(entry[4]) for entry in by_family)
+    return replace(endpoint, address=address, others=tuple(others[: MOST_ADDRESSES - 1]))
+
+
+def _numeric(address: tuple[Any, ...]) -> str:
     scope = f"%{address[3]}" if len(address) == 4 and address[3] else ""
-    return Endpoint(host=host, port=port, address=f"{address[0]}{scope}")
+    return f"{address[0]}{scope}"
+
+
+def _check_socket(path: str) -> None:
+    try:
+        mode = Path(path).stat().st_mode
+    except OSError as error:
+        raise TargetError(
+            f"There is no Unix socket at {path} ({error.strerror}): start the server, or correct the path (-s, or "
+            "target.endpoints)."
+        ) from None
+    if not stat.S_ISSOCK(mode):
+        found = "a folder" if stat.S_ISDIR(mode) else "a file"
+        raise TargetError(
+            f"{path} is {found} and no Unix socket: correct the path (-s, or target.endpoints), or the server's "
+            "unixsocket."
+        )

@@ -13,6 +13,7 @@ from loadgen.faults.fault import Fault
 from loadgen.faults.interpreter import FaultError
 from loadgen.protocol import Wire
 from loadgen.target.server import ManagedServer
+from loadgen.target.talk.conversation import connected
 
 
 class Crash(ABC):
@@ -80,7 +81,7 @@ class CrashMidWrite(Crash):
     def _damage(self, fault: Fault) -> int:
         if self._server.plan.target.speaks.wire is not Wire.RESP:
             raise FaultError("the pipeline of writes is one of redis' protocol.")
-        with socket.create_connection((self._server.host, self._server.port), _PIPELINE_TIMEOUT_S) as connection:
+        with connected(self._server.endpoint, _PIPELINE_TIMEOUT_S) as connection:
             pipeline = _Pipeline(connection)
             while True:
                 pipeline.send()

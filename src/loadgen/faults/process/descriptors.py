@@ -15,6 +15,7 @@ from loadgen.faults.fault import Fault
 from loadgen.faults.interpreter import FaultError
 from loadgen.target.apart import tool
 from loadgen.target.server import ManagedServer
+from loadgen.target.talk.conversation import connected
 
 # From include/net/tcp_states.h.
 _LISTEN = "0A"
@@ -75,7 +76,7 @@ class DescriptorLimit:
 def _accepted(server: ManagedServer) -> socket.socket:
     """Return a connection that the server has accepted, or at least has had the time to. Raises FaultError."""
     try:
-        connection = socket.create_connection((server.host, server.port), _ACCEPT_TIMEOUT_S)
+        connection = connected(server.endpoint, _ACCEPT_TIMEOUT_S)
     except OSError as error:
         raise FaultError(f"the server accepts no connection ({error}).") from None
     deadline = time.monotonic() + _ACCEPT_TIMEOUT_S

@@ -5,16 +5,22 @@ This file knows bytes and time. The meaning of the bytes is for `resp`, `memcach
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import time
 from enum import Enum
 from types import TracebackType
 from typing import Self
 
+from loadgen.plan import Endpoint
+
 MOST_BYTES = 1 << 18
 """The most bytes received in one conversation: Redis' whole INFO is some 7 KB, memcached's `stats` 3 KB."""
 
 _CHUNK = 1 << 16
+
+# A timeout of 0 would not wait at all.
+_SHORTEST_S = 0.001
 
 
 class Silence(Enum):
@@ -43,17 +49,17 @@ class Conversation:
     begins it anew. Each method raises NoAnswerError.
     """
 
-    def __init__(self, host: str, port: int, timeout_s: float, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(self, endpoint: Endpoint, timeout_s: float, most_bytes: int = MOST_BYTES) -> None:
         self.received = 0
         """The bytes received so far."""
-        self._where = (host, port)
+        self._endpoint = endpoint
         self._deadline_s = time.monotonic() + timeout_s
         self._most_bytes = most_bytes
         self._socket: socket.socket | None = None
 
     def __enter__(self) -> Self:
         try:
-            self._socket = socket.create_connection(self._where, self._left_s())
+            self._socket = connected(self._endpoint, self._left_s())
         except OSError as error:
             raise _no_answer(error) from None
         return self
@@ -108,6 +114,33 @@ class Conversation:
         if left_s <= 0:
             raise NoAnswerError(Silence.LATE)
         return left_s
+
+
+def connected(endpoint: Endpoint, timeout_s: float) -> socket.socket:
+    """Return a connection to a server, made at the first of its addresses that accepts one within `timeout_s`.
+
+    Each address has an equal part of the time that is left. Raises OSError, that of the last address.
+    """
+    if endpoint.path:
+        return _to_path(endpoint.path, timeout_s)
+    end_s = time.monotonic() + timeout_s
+    *others, last = endpoint.addresses
+    for place, address in enumerate(others):
+        left_s = (end_s - time.monotonic()) / (len(others) + 1 - place)
+        with contextlib.suppress(OSError):
+            return socket.create_connection((address, endpoint.port), max(left_s, _SHORTEST_S))
+    return socket.create_connection((last, endpoint.port), max(end_s - time.monotonic(), _SHORTEST_S))
+
+
+def _to_path(path: str, timeout_s: float) -> socket.socket:
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        connection.settimeout(timeout_s)
+        connection.connect(path)
+    except OSError:
+        connection.close()
+        raise
+    return connection
 
 
 def _no_answer(error: OSError) -> NoAnswerError:

@@ -56,7 +56,7 @@ def read(endpoint: Endpoint, protocol: str) -> Counters | None:
     The question is counted by neither server as any of these operations.
     """
     try:
-        with Conversation(endpoint.address, endpoint.port, PATIENCE_S) as conversation:
+        with Conversation(endpoint, PATIENCE_S) as conversation:
             return _of_memcache(conversation) if protocol == "memcache" else _of_resp(conversation)
     except NoAnswerError:
         return None

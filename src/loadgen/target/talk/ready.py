@@ -12,7 +12,7 @@ from enum import Enum
 
 from loadgen import greeting
 from loadgen.escape import printable
-from loadgen.plan import Target
+from loadgen.plan import Endpoint, Target
 from loadgen.protocol import Wire
 from loadgen.secret import masked
 from loadgen.target.talk import memcache
@@ -92,7 +92,7 @@ def _ask(target: Target, timeout_s: float) -> Readiness:
 def instance(target: Target, timeout_s: float = ANSWER_TIMEOUT_S) -> Instance | None:
     """Return the process that answers; None when nothing listens, an empty Instance when the server does not say."""
     try:
-        with Conversation(*_where(target), timeout_s) as conversation:
+        with Conversation(_where(target), timeout_s) as conversation:
             if target.speaks.wire is Wire.MEMCACHE:
                 return _instance(memcache.stats(conversation))
             asker = Asker(conversation)
@@ -113,9 +113,9 @@ def _silent(end: NoAnswerError) -> Readiness:
     return Readiness(State.SILENT, end.silence.value if end.silence is Silence.REFUSED else end.words)
 
 
-def _where(target: Target) -> tuple[str, int]:
+def _where(target: Target) -> Endpoint:
     [endpoint] = target.endpoints
-    return endpoint.address, endpoint.port
+    return endpoint
 
 
 def _question(target: Target) -> str:
@@ -125,7 +125,7 @@ def _question(target: Target) -> str:
 
 def _asked(target: Target, timeout_s: float, *, by_get: bool) -> Readiness:
     question = _question(target)
-    with Conversation(*_where(target), timeout_s) as conversation:
+    with Conversation(_where(target), timeout_s) as conversation:
         if target.speaks.wire is Wire.MEMCACHE:
             if not question:
                 return Readiness(State.READY)

@@ -158,14 +158,21 @@ def _resp_greetings(target: Target, by_get: bool) -> Sequence[Question]:
     user, password = target.username.encode(), target.password.encode()
     question = target.speaks.question(target.precheck)
     ping = Question("PING", command(b"PING"), b"+PONG\r\n", greets=True)
+    select = Question("SELECT", command(b"SELECT", b"%d" % target.database), b"+OK\r\n")
+    selected = [select] if target.database else []
     if target.speaks.begins_with_hello:
         credentials = (b"AUTH", user or b"default", password) if password else ()
         # The content of HELLO's reply varies by server; the answer to a PING sent behind HELLO marks its end.
         hello = command(b"HELLO", b"3", *credentials) + ping.asked
-        return [Question("HELLO", hello, b"%", b"\r\n" + ping.due), *([ping] if target.precheck == "ping" else [])]
+        return [
+            Question("HELLO", hello, b"%", b"\r\n" + ping.due),
+            *selected,
+            *([ping] if target.precheck == "ping" else []),
+        ]
     greetings = []
     if password:
         greetings.append(Question("AUTH", command(b"AUTH", *filter(None, (user, password))), b"+OK\r\n", greets=True))
+    greetings += selected
     if by_get:
         greetings.append(Question("GET", command(b"GET", b"loadgen:smoke"), b"", b"\r\n", greets=True))
     elif question == "PING":
@@ -203,7 +210,7 @@ _DIALECTS = {
 
 def _connected(stack: contextlib.ExitStack, endpoint: Endpoint, patience_s: float) -> Conversation:
     try:
-        return stack.enter_context(Conversation(endpoint.address, endpoint.port, patience_s, _LONGEST_TALK))
+        return stack.enter_context(Conversation(endpoint, patience_s, _LONGEST_TALK))
     except NoAnswerError as end:
         why = "it does not answer" if end.silence is Silence.LATE else end.words
         raise TargetError(f"{endpoint} cannot be reached ({why}): see whether a server listens there.") from None

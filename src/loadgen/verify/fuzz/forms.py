@@ -13,7 +13,7 @@ from loadgen.verify.fuzz.payload import NUMBERINGS as PAYLOAD_NUMBERINGS
 from loadgen.verify.fuzz.payload import read as read_payload
 from loadgen.verify.fuzz.piece import DEEPEST, Frame, Numbering, Piece
 
-COMMANDS = ("get", "set", "delete", "ping", "hello", "backfill", "auth")
+COMMANDS = ("get", "set", "delete", "ping", "hello", "backfill", "auth", "select")
 """The commands that a reply may answer: rows of `loadgen.command`."""
 
 BYTES = Numbering("bytes", lambda body, pieces: b"%d" % len(body))
@@ -140,7 +140,7 @@ MEMCACHE_REPLIES = Form(
         b" 18446744073709551615", b"VALUE k 0 1099511627776\r\n",
     ),
     (BYTES,),
-    words=COMMANDS[:-1],
+    words=COMMANDS[:-2],
     most_items=6,
 )  # fmt: skip
 

@@ -98,7 +98,7 @@ class _Case:
         self, scene: Scene, persistence: Persistence, server: DurableServer, expected: Expected | None
     ) -> None:
         self.log = Log()
-        self.writers = Writers(server.managed.host, server.managed.port, self.log)
+        self.writers = Writers(server.managed.endpoint, self.log)
         self._dumps = Dumps(server, self.log)
         self._scene = scene
         self._persistence = persistence

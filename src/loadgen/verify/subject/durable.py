@@ -13,7 +13,6 @@ from loadgen.faults.disk.files import files
 from loadgen.faults.fault import Layer
 from loadgen.faults.layer import LayerFaults
 from loadgen.faults.process import ProcessFaults
-from loadgen.plan import Endpoint
 from loadgen.target.server import ManagedServer, ServerError
 from loadgen.target.talk.conversation import Conversation, NoAnswerError
 from loadgen.target.talk.identity import identify
@@ -51,7 +50,7 @@ class DurableServer:
         self._given_up = False
         """True: the server did not start with its files."""
         target = managed.plan.target
-        endpoint = Endpoint(managed.host, managed.port, managed.host)
+        endpoint = managed.endpoint
         self.identity = identify(type(target)(target.protocol, (endpoint,))) or managed.name
         self.persistence = self._persistence()
         """How the server keeps its data; None where that is none of `PERSISTENCES`."""
@@ -194,7 +193,7 @@ class DurableServer:
     def _ask(self, *commands: tuple[bytes, ...]) -> list[Reply]:
         """Return the replies to commands, on a connection of their own. Raises TargetError."""
         try:
-            with Conversation(self.managed.host, self.managed.port, _PATIENCE_S, _MOST_BYTES) as conversation:
+            with Conversation(self.managed.endpoint, _PATIENCE_S, _MOST_BYTES) as conversation:
                 conversation.tell(b"".join(resp.encoded(command) for command in commands))
                 return [*_replies(conversation, len(commands))]
         except (NoAnswerError, resp.NotRespError) as error:

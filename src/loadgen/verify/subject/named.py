@@ -17,8 +17,10 @@ from loadgen.escape import printable
 from loadgen.events import Progress
 from loadgen.faults.interpreter import FaultError
 from loadgen.faults.surroundings import surroundings_for
-from loadgen.plan import Endpoint, Target
-from loadgen.protocol import PROTOCOLS, Wire
+from loadgen.plan import Target
+from loadgen.protocol import Wire
+from loadgen.secret import without_user
+from loadgen.server_address import is_url, parse
 from loadgen.server_plan import ServerPlan, builtin, loopback
 from loadgen.target.server import ManagedServer
 from loadgen.verify.subject.fake import FakeredisSubject
@@ -50,6 +52,9 @@ _OWN_WIRE = {"redis": Wire.RESP, "valkey": Wire.RESP, "fakeredis": Wire.RESP, "m
 
 REDIS = ("--bind", "{host}", "--port", "{port}", "--dir", "{dir}", "--daemonize", "no", "--save", "")
 """The arguments of redis and valkey, which have no file with these."""
+
+_NUMERIC = re.compile(r"[0-9.]+|\[[0-9A-Fa-f:.]+\]", re.ASCII)
+"""A host that is no name."""
 
 # DEBUG DIGEST-VALUE, by which two servers compare what they hold. Before 7.0, DEBUG is there without an option.
 _DEBUG = ("--enable-debug-command", "local")
@@ -97,22 +102,22 @@ def checked(word: str) -> str:
 
 def address(word: str) -> Target:
     """Return the server at an address such as 127.0.0.1:6379 or memcache://127.0.0.1. Raises UsageError."""
-    scheme, _, rest = word.rpartition("://")
-    protocol = {"": "resp", "redis": "resp", "valkey": "resp", "memcache": "memcache"}.get(scheme)
-    host, colon, port = rest.rpartition(":")
-    if not colon or "]" in port:
-        host, port = rest, str(PROTOCOLS[protocol].port) if protocol else ""
-    host = host.removeprefix("[").removesuffix("]")
-    if protocol is None or not host or not (port.isascii() and port.isdecimal() and 0 < int(port) < 65536):
+    # The port of a numeric address and of localhost may be left out, as in a URL.
+    assumed = f"redis://{word}" if not is_url(word) and (_NUMERIC.fullmatch(word) or word == "localhost") else word
+    try:
+        given = parse(assumed)
+    except ValueError:
         raise UsageError(
-            f'"{printable(word, 60)}" is no server to verify: write {", ".join(WORDS)}, an address such as '
-            "127.0.0.1:6379, or memcache://127.0.0.1:11211."
-        )
-    if not colon and scheme == "" and "." not in host and host != "localhost":
+            f'"{printable(without_user(word), 60)}" is no server to verify: write {", ".join(WORDS)}, an address such '
+            "as 127.0.0.1:6379, or memcache://127.0.0.1:11211."
+        ) from None
+    if given.tls or given.database or given.password:
         raise UsageError(
-            f'"{printable(word, 60)}" is no server to verify: write {", ".join(WORDS)}, or an address with its port.'
+            f'"{printable(without_user(word), 60)}" is no server to verify: TLS, a password and a database are not '
+            "there for it; write an address alone."
         )
-    return Target(protocol, (Endpoint(host, int(port), host),))
+    endpoint = given.endpoint
+    return Target(given.protocol or "resp", (replace(endpoint, address=endpoint.host),))
 
 
 def resolved(word: str, wire: Wire) -> str:
@@ -139,9 +144,7 @@ def opened(wanted: Wanted, emit: Emit, keys: Sequence[bytes] = ()) -> Iterator[S
         with contextlib.closing(ServerSubject(wanted.word, target)) as subject:
             if refusal := subject.refusal():
                 [endpoint] = target.endpoints
-                raise TargetError(
-                    f"The server at {endpoint.address}:{endpoint.port} {refusal.words}: {refusal.remedy}."
-                )
+                raise TargetError(f"The server at {endpoint} {refusal.words}: {refusal.remedy}.")
             try:
                 yield subject
             finally:
@@ -151,7 +154,7 @@ def opened(wanted: Wanted, emit: Emit, keys: Sequence[bytes] = ()) -> Iterator[S
         return
     plan, restarts = _plan(wanted)
     with ManagedServer(plan, emit) as server:
-        target = replace(plan.target, endpoints=(Endpoint(server.host, server.port, server.host),))
+        target = replace(plan.target, endpoints=(server.endpoint,))
         with contextlib.closing(ServerSubject(wanted.word, target, server, restarts)) as subject:
             yield subject
 

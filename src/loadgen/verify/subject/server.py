@@ -51,7 +51,7 @@ class _RespChannel:
     """RESP: all commands are sent before the replies are read."""
 
     def __init__(self, endpoint: Endpoint) -> None:
-        self._conversation = Conversation(endpoint.address, endpoint.port, PATIENCE_S, _UNBOUNDED)
+        self._conversation = Conversation(endpoint, PATIENCE_S, _UNBOUNDED)
         self._conversation.__enter__()
         self._decoder = resp.Decoder()
 
@@ -71,7 +71,7 @@ class _MemcacheChannel:
     """memcache: the reply to each command is read before the next is sent, which may depend on it."""
 
     def __init__(self, endpoint: Endpoint) -> None:
-        self._conversation = Conversation(endpoint.address, endpoint.port, PATIENCE_S, _UNBOUNDED)
+        self._conversation = Conversation(endpoint, PATIENCE_S, _UNBOUNDED)
         self._conversation.__enter__()
         self._talk = memcache.Talk()
 
@@ -197,7 +197,7 @@ class ServerSubject:
         if self._is_over:
             self._managed.stop()
             self._managed.__enter__()
-            there = Endpoint(self._managed.host, self._managed.port, self._managed.host)
+            there = self._managed.endpoint
             self.target = replace(self.target, endpoints=(there,))
         else:
             self._is_over = True

@@ -6,6 +6,7 @@ import select
 import time
 from collections import deque
 
+from loadgen.plan import Endpoint
 from loadgen.target.talk.conversation import Conversation, NoAnswerError
 from loadgen.verify.durability.log import Entry, Log
 from loadgen.verify.durability.script import Round
@@ -20,9 +21,9 @@ _UNBOUNDED = 1 << 62
 class _Connection:
     """One connection, and the writes whose replies are still to come."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, endpoint: Endpoint) -> None:
         self.open = deque[Entry]()
-        self._conversation = Conversation(host, port, PATIENCE_S, _UNBOUNDED)
+        self._conversation = Conversation(endpoint, PATIENCE_S, _UNBOUNDED)
         self._conversation.__enter__()
         self._decoder = resp.Decoder()
 
@@ -50,8 +51,8 @@ class _Connection:
 class Writers:
     """The connections of one case. A connection that broke is opened again for its next round."""
 
-    def __init__(self, host: str, port: int, log: Log) -> None:
-        self._where = (host, port)
+    def __init__(self, endpoint: Endpoint, log: Log) -> None:
+        self._endpoint = endpoint
         self._log = log
         self._connections: dict[int, _Connection] = {}
 
@@ -65,7 +66,7 @@ class Writers:
     def send(self, each: Round) -> None:
         """Send the writes of a round. Where the server takes no connection, nothing is sent and nothing noted."""
         try:
-            connection = self._connections.get(each.writer) or _Connection(*self._where)
+            connection = self._connections.get(each.writer) or _Connection(self._endpoint)
             self._connections[each.writer] = connection
             # Noted before they are sent: a part of what was not sent whole may have arrived.
             connection.open.extend(self._log.sent(write, time.monotonic_ns()) for write in each.writes)

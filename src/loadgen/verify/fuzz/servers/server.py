@@ -15,6 +15,7 @@ from resource import getpagesize
 
 from loadgen.protocol import Wire
 from loadgen.target.server import ManagedServer
+from loadgen.target.talk.conversation import connected
 from loadgen.verify.fuzz.examined import Examined
 from loadgen.verify.reply import Error, Reply
 from loadgen.verify.subject.resp import Decoder, NotRespError
@@ -85,7 +86,7 @@ class FuzzedServer:
         """Ask the server on the connection that is kept; False when there is no answer."""
         try:
             if self._witness is None:
-                self._witness = socket.create_connection((self._server.host, self._server.port), PATIENCE_S)
+                self._witness = connected(self._server.endpoint, PATIENCE_S)
             self._witness.sendall(line)
             return bool(self._witness.recv(4096))
         except OSError:
@@ -107,7 +108,7 @@ class FuzzedServer:
         """Return all that the server answers until it closes the connection, and why it did not close it."""
         answer = bytearray()
         try:
-            with socket.create_connection((self._server.host, self._server.port), PATIENCE_S) as connection:
+            with connected(self._server.endpoint, PATIENCE_S) as connection:
                 # A server that refuses the first bytes may close the connection before it has the rest.
                 with contextlib.suppress(ConnectionError):
                     connection.sendall(data)

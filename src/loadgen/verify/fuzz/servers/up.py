@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from loadgen.errors import TargetError, UsageError
 from loadgen.escape import printable
 from loadgen.events import Progress
-from loadgen.plan import Endpoint
 from loadgen.target.server import ManagedServer
 from loadgen.target.talk.identity import identify
 from loadgen.verify.fuzz.servers.plans import FIRST, SERVERS, Server
@@ -50,7 +49,7 @@ def _is_there(server: Server) -> bool:
 def opened(server: Server, emit: Callable[[Progress], None]) -> Iterator[Up]:
     """Bring up a server, which ends on exit. Raises TargetError when it cannot be brought up."""
     with ManagedServer(server.plan, emit) as managed:
-        endpoint = Endpoint(managed.host, managed.port, managed.host)
+        endpoint = managed.endpoint
         identity = identify(replace(server.plan.target, endpoints=(endpoint,))) or server.plan.name
         with contextlib.closing(FuzzedServer(managed, server.wire)) as fuzzed:
             yield Up(server, identity, fuzzed)
