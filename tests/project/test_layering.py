@@ -344,6 +344,7 @@ verify.durability ← units faults.fault faults.kinds trial.value verify.durabil
 verify.step ← verify.reply
 verify.model ← verify.reply
 verify.world.redis ← jobs.redis.scripts verify.reply verify.step verify.model verify.world.disk
+verify.world.cluster ← verify.reply verify.world._ground verify.world._network verify.world._streams verify.world.redis
 verify.world ← verify.tape verify.world._ground verify.world._network verify.world._resident verify.world._world
 verify.scenario ← errors escape server._connection server._memcache server._store verify.case verify.reply verify.step
     verify.tape verify.world verify.world._order verify.world._streams verify.world._world verify.world.disk
@@ -575,7 +576,13 @@ DOORS: dict[str, set[str]] = {
     "taskiq_redis": {"jobs.adapters"},
     "dramatiq": {"jobs.adapters"},
     "redis": {"jobs.adapters"},
-    "hiredis": {"jobs.redis.connection", "target.talk", "verify.fuzz.targets", "verify.world.redis"},
+    "hiredis": {
+        "jobs.redis.connection",
+        "target.talk",
+        "verify.fuzz.targets",
+        "verify.world.cluster",
+        "verify.world.redis",
+    },
     "rich": {"output"},
     "jinja2": {"output.reports"},
     "textual": {"output.tui"},
@@ -606,7 +613,7 @@ SANS_IO |= {"verify.checkers.answer", "verify.checkers"}
 SANS_IO |= {"verify.durability", "verify.durability.survival"}
 SANS_IO |= {f"jobs.sqlite.{name}" for name in ("rules", "terms", "schema", "transactions", "questions", "schedules")}
 SANS_IO |= {f"verify.fuzz.{name}" for name in ("piece", "payload", "form", "forms", "mutation")}
-SANS_IO |= {"verify.world.disk", "verify.world.meta_memcached", "verify.world.redis"}
+SANS_IO |= {"verify.world.disk", "verify.world.meta_memcached", "verify.world.redis", "verify.world.cluster"}
 SANS_IO |= {"jobs.redis.command", "jobs.redis.scripts", "jobs.redis.operations"}
 SANS_IO |= {"verify.reply", "verify.step", "verify.model", "verify.grammar", "verify.comparison"}
 WITHOUT_CLOCK |= SANS_IO | {"faults.proxy.chain", "faults.proxy.api", "faults.proxy._pump"}

@@ -749,6 +749,11 @@ cdef class Engine(Sender):
     cdef int begin_late(self, Lane lane) except -1:
         """Have a lane take part in the load under way, of which it has no share yet."""
         cdef bint under_way = self.mode == ARMED or self.mode == LOAD
+        cdef Prefill prefill = <Prefill>lane.prefill
+        # The lanes of the beginning write every key; this one writes again what was lost on the way to it.
+        prefill.next_key = prefill.last_key
+        if self.mode == WRITE_KEYS:
+            lane.begin(prefill, Closed(), self.table.first(WRITE), PREFILL, PREFILL, 0, NEVER)
         lane.idle = True
         lane.left = UNLIMITED if under_way and self.requests == UNLIMITED else 0
         lane.begin_counts(True)

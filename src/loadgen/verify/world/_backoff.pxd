@@ -4,7 +4,8 @@
 #
 # A row is that of one connection, not of its server, and ends when the connection is ready. The end of a connection
 # that was ready is the first of a row. These are no failures, as the engine may open the connection at once: the server
-# ended a connection that was ready; the server closed a connection on its greeting, which is then asked by GET, once.
+# ended a connection that was ready; the server closed a connection on its greeting, which is then asked by GET, once;
+# in a cluster, the connection's lane has got another node.
 # The connect phase, in which every connection is opened once, is not held to waits.
 
 from libc.stdint cimport int64_t, uint32_t
@@ -21,6 +22,7 @@ cdef struct Seen:
     uint32_t first       # the place in its pipeline at which it last became ready: another one for each time
     int failures
     int64_t failed_ns    # of the last failure
+    void *endpoint       # of its server; borrowed from the pool, and only compared
 
 
 cdef class Backoff(Invariant):

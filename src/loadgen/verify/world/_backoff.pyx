@@ -17,7 +17,7 @@ cdef class Backoff(Invariant):
     """The waits of `engine`, which runs on `ground` and has opened no connection yet."""
 
     def __init__(self, Engine engine not None, Ground ground not None, int64_t longest_ns):
-        cdef int i, n = engine.pool.n_connections
+        cdef int i, n = engine.pool.capacity
         if self.seen != NULL:
             raise RuntimeError("a Backoff is made once")
         self.engine = engine
@@ -66,6 +66,9 @@ cdef class Backoff(Invariant):
             elif not (opened and c.by_get):
                 s.failures += 1
                 s.failed_ns = self.ground.world.now_ns
+        if <void *>pool.endpoints[c.server] != s.endpoint:
+            s.endpoint = <void *>pool.endpoints[c.server]
+            s.failures = 0
         if opened and s.failures and not pool.connecting:
             self.judged += 1
             if self.ground.time.now_ns() - s.failed_ns < self.least_ns(s.failures):
