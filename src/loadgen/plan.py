@@ -185,6 +185,9 @@ class Target:
     """Empty: no AUTH is sent."""
     database: int = 0
     """The database that a connection selects, after its AUTH; 0, which a new connection has, sends no SELECT."""
+    sharding: str = "ketama"
+    """The choice of one of several endpoints for a request: `ketama` or `jump` by its key, `roundrobin` by any key
+    for each endpoint, or `mirrored`, the same requests to all."""
     topology: Topology | None = None
     """The nodes of a cluster, or the master that sentinels name; None where `endpoints` are all there is."""
     precheck: str = "ping"
@@ -192,6 +195,11 @@ class Target:
     sends HELLO, and memcache sends `version` for `ping`."""
     tls: TlsPlan | None = None
     """None: plain text."""
+
+    @property
+    def by_key(self) -> bool:
+        """True when each key has a server of its own."""
+        return self.topology is not None or self.sharding in ("ketama", "jump")
 
     @property
     def placements(self) -> tuple[Placement, ...]:
@@ -339,6 +347,11 @@ class Plan:
     def commands(self) -> tuple[Command, ...]:
         """The table of the commands that this run can send, greetings included."""
         return COMMANDS
+
+    @property
+    def keys_to_write(self) -> int:
+        """The number of writes of a prefill: each key once, or once on each server that is asked for any key."""
+        return self.workload.keyspace.count * (1 if self.target.by_key else len(self.target.endpoints))
 
     @property
     def mix(self) -> tuple[tuple[str, int], ...]:

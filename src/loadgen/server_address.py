@@ -91,8 +91,10 @@ def is_url(text: str) -> bool:
 
 
 def _socket(path: str, text: str) -> Endpoint:
-    if not path or "\0" in path:
-        raise ValueError(f'"{_shown(text)}" has no path of a Unix socket; write one such as "unix:/run/redis.sock"')
+    if not path or "\0" in path or "," in path:
+        raise ValueError(
+            f'"{_shown(text)}" has no path of a Unix socket without commas; write one such as "unix:/run/redis.sock"'
+        )
     try:
         length = len(path.encode())
     except UnicodeEncodeError:

@@ -62,6 +62,8 @@ engine._busy ←
 engine._route ←
 engine._ketama ← _buffer engine._route
 engine._slots ← engine._route
+engine._jump ← _buffer engine._route engine._ketama
+engine._sharding ← engine._route engine._ketama engine._jump
 engine._keys ← engine._random
 engine._values ← _mark engine._random
 engine._workload ← _request engine._random engine._route engine._keys
@@ -90,7 +92,7 @@ engine._pool ← _buffer _mark _request _codec _resp _memcache engine._random en
 engine._window ← _request engine._recorder engine._time engine._pauses
 engine._choice ← engine._random engine._lane engine._connection
 engine._evidence ← engine._busy engine._lane engine._transport engine._connection
-engine._engine ← _request engine._busy engine._route engine._ketama engine._slots engine._cluster engine._keys
+engine._engine ← _request engine._busy engine._route engine._sharding engine._slots engine._cluster engine._keys
     engine._workload engine._schedule engine._sink engine._recorder engine._moment engine._backlog engine._history
     engine._pipeline engine._lane engine._time engine._transport engine._tls engine._connection engine._pauses
     engine._reactor engine._pool
@@ -444,7 +446,7 @@ config.told ← units errors server_address server_plan plan stats judge.verdict
 config ← judge.expression
     units lazy protocol errors escape server_address judge.check judge.run_metrics
     faults.fault faults.kinds trial.metrics trial.observed trial.plan trial.scenario
-    engine._history engine._ketama config.tables config.document config.told verify.reply verify.step
+    engine._history engine._sharding config.tables config.document config.told verify.reply verify.step
     verify.expectation verify.spec jobs jobs.cron jobs.load
 
 # What fuzzing gives inputs to, imported by a process of its own.

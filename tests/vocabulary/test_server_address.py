@@ -52,6 +52,7 @@ def test_each_form_says_what_it_says(text: str, address: ServerAddress) -> None:
         ("redis+unix://run/r.sock", "has no path from the root; write it with three slashes"),
         ("unix:", '"unix:" has no path of a Unix socket'),
         ("unix:/a\0b", "has no path of a Unix socket"),
+        ("/a,b:1", "has no path of a Unix socket without commas"),
     ],
 )
 def test_a_wrong_address_is_told_in_one_sentence(text: str, sentence: str) -> None:

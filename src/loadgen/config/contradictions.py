@@ -18,7 +18,7 @@ from loadgen.config.tables.table import Path
 from loadgen.config.told.monitors import series
 from loadgen.config.told.profile import most_segments
 from loadgen.engine._history import MARK_BYTES
-from loadgen.engine._ketama import Ketama
+from loadgen.engine._sharding import route
 from loadgen.judge.check import mistakes
 from loadgen.judge.run_metrics import vocabulary
 from loadgen.protocol import PROTOCOLS, Wire
@@ -36,6 +36,7 @@ _PASSWORD_FILE = ("target", "password_file")
 _DATABASE = ("target", "database")
 _PRECHECK = ("target", "precheck")
 _ENDPOINTS = ("target", "endpoints")
+_SHARDING = ("target", "sharding")
 _SERVER = ("target", "server")
 _CONNECTIONS = ("connection", "connections")
 _PREFILL = ("workload", "prefill")
@@ -185,11 +186,11 @@ def _every_server_owns_a_key(config: Config) -> Iterator[Problem]:
     keyspace = config.workload.keyspace
     if config.target.servers == 1 or not _ids_fit(keyspace):
         return
-    # The names on the ketama circle, which differ from the configured text where a port has leading zeros.
+    # The names on ketama's circle, which differ from the configured text where a port has leading zeros.
     servers = [str(parse_endpoint(text)) for text in config.target.endpoints]
     for count in sorted({min(keyspace.count, FEW_KEYS), keyspace.count}):
         try:
-            Ketama(servers, keyspace.length, count, keyspace.prefix.encode())
+            route(config.target.sharding, servers, keyspace.length, count, keyspace.prefix.encode())
         except ValueError as error:
             problem = Problem(
                 (_KEY_COUNT, _ENDPOINTS),
@@ -262,6 +263,13 @@ def _history_knows_values(config: Config) -> Iterator[Problem]:
             (_HISTORY, _PROTOCOL),
             ProblemCode.NO_KEYS,
             'is of values under keys, and the protocol "ping" has none; leave it out, or set the protocol to "resp"',
+        )
+    elif config.target.servers > 1 and config.target.sharding in ("roundrobin", "mirrored"):
+        yield Problem(
+            (_HISTORY, _SHARDING),
+            ProblemCode.NO_KEYS,
+            f'is of one value under each key, and "{config.target.sharding}" has each key on every server; leave the '
+            'history out, or set target.sharding to "ketama" or "jump"',
         )
     elif config.workload.values.ttl:
         yield Problem(

@@ -48,6 +48,7 @@ cdef class Engine(Sender):
     cdef Commands table
     cdef Route route          # the shard of each key
     cdef Draws draws
+    cdef bint mirrored        # each lane has the same requests at the same times
     cdef Cluster cluster      # None: there is none
     cdef object plan
     cdef list slot_shares     # in a cluster: each slot's part of the requests
@@ -85,6 +86,7 @@ cdef class Engine(Sender):
     cdef Lane add_lane(self, placement, int connections)
     cdef int place(self, Lane lane, placement) except -1
     cdef list lane_shares(self)
+    cdef Draws new_draws(self)
     cdef int reshare(self, int64_t now_ns) except -1
     cdef void serve_kicked(self, int64_t now_ns) noexcept
     cdef void offer(self, Lane lane, int64_t now_ns) noexcept

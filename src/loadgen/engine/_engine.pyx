@@ -14,8 +14,6 @@ from loadgen.engine._connection cimport (
     CONNECT_TIMEOUT, DOWN, READY, STALLED, connection_encode, connection_has_unsent, connection_room,
 )
 from loadgen.engine._evidence cimport evidence_after, evidence_before
-from loadgen.engine._keys cimport Keys
-from loadgen.engine._ketama cimport Ketama
 from loadgen.engine._lane cimport Lane, Taken, has_owed, has_requeued, has_requeued_by
 from loadgen.engine._moment cimport Moment
 from loadgen.engine._pauses cimport LATE_NS
@@ -23,6 +21,7 @@ from loadgen.engine._pipeline cimport pipeline_expire, pipeline_is_stalled, pipe
 from loadgen.engine._pool cimport OPENING, SPARE
 from loadgen.engine._route cimport Route
 from loadgen.engine._schedule cimport NEVER, Closed, Even, Paced, Poisson, Schedule
+from loadgen.engine._sharding cimport route_of
 from loadgen.engine._sink cimport Sink
 from loadgen.engine._slots cimport SLOTS, BySlot, Slots
 from loadgen.engine._tls cimport Tls
@@ -59,7 +58,6 @@ cdef class Engine(Sender):
 
     def __cinit__(self, plan, int index, notify, Reactor reactor, Transport net=None, History history=None):
         cdef Lane lane
-        cdef Keys keys
         own = plan.workers[index]
         self.index = index
         self.shares = [worker.share for worker in plan.workers]
@@ -85,7 +83,7 @@ cdef class Engine(Sender):
         prefix = keyspace.prefix.encode()
         self.lanes = []
         if topology is None:
-            self.route = Ketama([placement.name for placement in placements], keyspace.length, keyspace.count, prefix)
+            self.route = route_of(plan.target, keyspace.length, keyspace.count, prefix)
         else:
             slots = Slots(keyspace.length, prefix, topology.shards + SPARE, topology.slots)
             self.cluster = Cluster(slots, self.lanes, self.recorder)
@@ -99,10 +97,12 @@ cdef class Engine(Sender):
             raise MemoryError()
         popularity = _keys.create(keyspace.distribution, keyspace.count, 0, keyspace.zipf_exponent, plan.seed)
         by = self.route if topology is None or not topology.slots else BySlot(slots)
-        shares = _workload.shares(popularity, by)
+        shares = [1.0 / len(placements)] * len(placements)
+        if plan.target.by_key:
+            shares = _workload.shares(popularity, by)
         self.slot_shares = shares if by is not self.route else None
-        keys = _keys.create(keyspace.distribution, keyspace.count, own.seed, keyspace.zipf_exponent, plan.seed)
-        self.draws = Draws(keys, self.route)
+        self.mirrored = plan.target.sharding == "mirrored" and not plan.target.by_key
+        self.draws = self.new_draws()
         for placement, connections in zip(placements, own.connections):
             self.add_lane(placement, connections)
         for lane, share in zip(self.lanes, shares if self.slot_shares is None else self.lane_shares()):
@@ -113,6 +113,11 @@ cdef class Engine(Sender):
 
     def __dealloc__(self):
         PyMem_Free(self.touched)
+
+    cdef Draws new_draws(self):
+        keyspace, seed = self.plan.workload.keyspace, self.plan.workers[self.index].seed
+        keys = _keys.create(keyspace.distribution, keyspace.count, seed, keyspace.zipf_exponent, self.plan.seed)
+        return Draws(keys, self.route)
 
     # ── Lanes ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -128,18 +133,20 @@ cdef class Engine(Sender):
         lane = Lane(self.recorder, slots, backfill=plan.workload.backfill_on_miss, history=self.history)
         lane.server = number
         lane.name = placement.name
-        lane.shard = placement.shard
+        # A lane that takes any key is the only one of its route.
+        lane.shard = placement.shard if plan.target.by_key else 0
         lane.steering = self.cluster
         lane.first = self.pool.n_connections
         lane.count = connections
-        # Each lane draws its commands by a seed of its own.
-        lane.seed = own.seed + number * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
-        lane.mix = Mix(plan.mix, self.draws, lane.shard, lane.seed, self.table)
+        # Each lane draws its commands by a seed of its own. What is mirrored has the same seeds, keys and times.
+        lane.seed = own.seed + (0 if self.mirrored else number) * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
+        draws = self.new_draws() if self.mirrored else self.draws
+        lane.mix = Mix(plan.mix, draws, lane.shard, lane.seed, self.table)
         # Keys are written by the owners of the beginning; where these have changed, nodes redirect.
         route = self.route.copy() if isinstance(self.route, Slots) else self.route
         first, count = (own.prefill_first, own.prefill_count) if placement.writes and self.loads == 0 else (0, 0)
         lane.prefill = Prefill(route, lane.shard, self.table.first(WRITE), first, first + count)
-        lane.offset = (self.index + number / self.pool.n_servers) / len(plan.workers)
+        lane.offset = (self.index + (0 if self.mirrored else number / self.pool.n_servers)) / len(plan.workers)
         self.lanes.append(lane)
         self.pool.add_server(placement.endpoint)
         for _ in range(connections):
@@ -689,6 +696,10 @@ cdef class Engine(Sender):
         if requests:
             self.requests = _workload.apportioned(requests, self.shares)[self.index]
             parts = _workload.apportioned(self.requests, [lane.share for lane in self.lanes])
+            if self.mirrored:
+                each = _workload.apportioned(requests // len(self.lanes), self.shares)[self.index]
+                parts = [each] * len(self.lanes)
+                self.requests = sum(parts)
         self.lanes_to_go = sum(part > 0 for part in parts)
         if profile:
             _, rate_per_s, _, _ = profile[0]

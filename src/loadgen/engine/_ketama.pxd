@@ -4,6 +4,13 @@ from libc.stdint cimport uint8_t, uint32_t, uint64_t
 
 from loadgen.engine._route cimport Route
 
+# Up to this many keys, the server of every id is looked up once, when the run starts.
+cdef enum:
+    TABLE = 1 << 24
+
+# Set four words to the MD5 (RFC 1321) of at most 65,536 bytes, little-endian, as ketama reads it.
+cdef void md5(const char *text, int length, uint32_t *state) noexcept nogil
+
 cdef struct Point:
     uint32_t at
     uint32_t server

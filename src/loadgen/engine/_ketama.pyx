@@ -12,9 +12,7 @@ cimport cython
 
 from loadgen._buffer cimport write_key
 
-# Up to this many keys, the server of every id is looked up once, when the run starts.
 cdef enum:
-    TABLE = 1 << 24
     POINTS_PER_SERVER = 160
 
 cdef int32_t SHIFTS[16]
@@ -32,10 +30,7 @@ _fill_sines()
 
 
 cdef void md5(const char *text, int length, uint32_t *state) noexcept nogil:
-    """Set four words to the MD5 (RFC 1321) of at most 65,536 bytes, little-endian, as ketama reads it.
-
-    hashlib would need a Python object per key, and with a large keyspace each request looks up its key.
-    """
+    # hashlib would need a Python object per key, and with a large keyspace each request looks up its key.
     cdef uint32_t block[16]
     cdef char *bytes = <char *>block
     cdef uint32_t a, b, c, d, f, rotated

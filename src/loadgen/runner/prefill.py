@@ -21,7 +21,7 @@ class Prefill:
     """The progress of a prefill that begins at `began_ns`."""
 
     def __init__(self, plan: Plan, began_ns: int) -> None:
-        self._total = plan.workload.keyspace.count
+        self._total = plan.keys_to_write
         self._limit_ns = plan.workload.prefill_timeout_ns
         self._began_ns = self._moved_ns = began_ns
         self._moved = Snapshot()

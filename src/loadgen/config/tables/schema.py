@@ -157,10 +157,18 @@ class Target(Table):
         strict=False,
         description=(
             "The servers, as host:port, [IPv6]:port, unix:/path, or a URL such as redis://user:password@host:6379/0, "
-            "memcache://host:11211 or redis+unix:///path; ketama spreads the keys over them. "
+            "memcache://host:11211 or redis+unix:///path; sharding spreads requests over them. "
             "Default: 127.0.0.1, port 6379, or 11211 for memcache; none when [target.server] describes the server."
         ),
         examples=[["127.0.0.1:6379"]],
+    )
+    sharding: Literal["ketama", "jump", "roundrobin", "mirrored"] = Field(
+        default="ketama",
+        description=(
+            'The choice between several endpoints: by key, with "ketama" (libmemcached\'s circle) or "jump" (jump '
+            "consistent hash, by an endpoint's place in the list); any key on any endpoint, an equal part of the load "
+            'for each, with "roundrobin"; the same requests to all endpoints, each at the whole rate, with "mirrored".'
+        ),
     )
     username: str = Field(default="", description="User for AUTH; needs a password. RESP only.")
     password: str = Field(

@@ -45,6 +45,8 @@ def resolve(config: Config, cpus: tuple[int, ...] = ()) -> Plan:
     connection, workload = config.connection, config.workload
     # 53 random bits, so that every seed is equally likely.
     seed = config.general.seed if config.general.seed is not None else int.from_bytes(os.urandom(8)) >> 11
+    # What is mirrored is sent whole to each server, and the plan has the numbers of all.
+    times = config.target.servers if config.target.sharding == "mirrored" else 1
     return Plan(
         target=_target(config.target),
         wire=Wire(
@@ -77,10 +79,10 @@ def resolve(config: Config, cpus: tuple[int, ...] = ()) -> Plan:
             warmup_ns=config.general.warmup,
             duration_ns=config.general.duration,
             interval_ns=config.general.interval,
-            profile=profile(workload, config.general.duration or MAX_DURATION_NS),
+            profile=profile(workload, config.general.duration or MAX_DURATION_NS, times),
             arrival=workload.arrival if workload.arrival and workload.scheduled else "constant",
-            requests=config.general.requests,
-            phases=phases(workload),
+            requests=times * config.general.requests,
+            phases=phases(workload, times),
         ),
         seed=seed,
         workers=_workers(config, seed, cpus),
@@ -134,6 +136,7 @@ def _target(target: schema.Target) -> Target:
         username=target.username,
         password=password(target),
         database=target.database,
+        sharding=target.sharding,
         precheck=target.precheck,
     )
 

@@ -3,30 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from loadgen.config.tables.phase import Phase
 from loadgen.config.tables.schema import Workload
 from loadgen.plan import LoadPhase, Segment
 
 
-def profile(workload: Workload, duration_ns: int) -> tuple[Segment, ...]:
-    """Return the offered rate over the measured time; empty without a schedule, or when the search sets the rate."""
+def profile(workload: Workload, duration_ns: int, times: int = 1) -> tuple[Segment, ...]:
+    """Return the offered rate over the measured time; empty without a schedule, or when the search sets the rate.
+
+    `times` is the number of servers that each get the whole rate: the rates of the profile are of all.
+    """
     if workload.saturation_search is not None:
         return ()
     if workload.phase:
-        return tuple(segment for phase in workload.phase for segment in segments(phase))
+        return tuple(_times(segment, times) for phase in workload.phase for segment in segments(phase))
     rate = workload.rate_limit
-    return (Segment(duration_ns, rate, rate),) if rate else ()
+    return (_times(Segment(duration_ns, rate, rate), times),) if rate else ()
 
 
-def phases(workload: Workload) -> tuple[LoadPhase, ...]:
-    """Return the phases as configured, each with the number of requests due in it."""
+def phases(workload: Workload, times: int = 1) -> tuple[LoadPhase, ...]:
+    """Return the phases as configured, each with the number of requests due in it, with `times` as in `profile`."""
     if workload.saturation_search is not None:
         return ()
-    return tuple(
-        LoadPhase(phase.shape, phase.lasts, *phase.rates, sum(segment.requests for segment in segments(phase)))
-        for phase in workload.phase or ()
-    )
+    return tuple(_phase(phase, times) for phase in workload.phase or ())
+
+
+def _phase(phase: Phase, times: int) -> LoadPhase:
+    first, last = phase.rates
+    requests = sum(segment.requests for segment in segments(phase))
+    return LoadPhase(phase.shape, phase.lasts, times * first, times * last, times * requests)
+
+
+def _times(segment: Segment, times: int) -> Segment:
+    return replace(segment, from_per_s=times * segment.from_per_s, to_per_s=times * segment.to_per_s)
 
 
 def segments(phase: Phase) -> Iterator[Segment]:

@@ -54,7 +54,12 @@ Spell = Callable[[int], str]
 
 
 def targets(plan: Plan) -> str:
-    return ", ".join(printable(str(endpoint)) for endpoint in plan.target.endpoints)
+    words = ", ".join(printable(str(endpoint)) for endpoint in plan.target.endpoints)
+    return words if plan.target.sharding == "ketama" or len(plan.target.endpoints) < 2 else f"{words}, {_spread(plan)}"
+
+
+def _spread(plan: Plan) -> str:
+    return {"jump": "by jump hash", "roundrobin": "in turn", "mirrored": "each the same"}[plan.target.sharding]
 
 
 def started(event: Configured) -> str:

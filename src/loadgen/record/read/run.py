@@ -81,6 +81,8 @@ def plan(record: Fields) -> Plan:
         target=Target(
             protocol=_PROTOCOLS.get(record.text("protocol"), record.text("protocol").lower() or "resp"),
             endpoints=tuple(_endpoint(words) for words in record.text("target").split(",") if words),
+            sharding=str(record.may("sharding", "ketama")),
+            database=int(record.may("database", 0)),
         ),
         wire=Wire(
             connections=record.count("conns"),
@@ -121,6 +123,8 @@ def plan(record: Fields) -> Plan:
 
 
 def _endpoint(words: str) -> Endpoint:
+    if words.startswith("unix:"):
+        return Endpoint.at_path(words.removeprefix("unix:"))
     host, _, port = words.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     return Endpoint(host, int(port), host)

@@ -27,7 +27,14 @@ CONFIG = record(
     "config",
     field("schema_version", {"const": 2}, "2; raised when a field goes or changes its meaning, not when one is added"),
     field("version", TEXT, "of loadgen"),
-    field("target", TEXT, "endpoints as `host:port`, joined by commas"),
+    field("target", TEXT, "endpoints as `host:port` or `unix:/path`, joined by commas"),
+    field(
+        "sharding",
+        {"enum": ["ketama", "jump", "roundrobin", "mirrored"]},
+        "the choice between several endpoints (docs/CONNECTIONS.md); only there",
+        optional=True,
+    ),
+    field("database", COUNT, "the database that connections select; only where it is not 0", optional=True),
     field(
         "identity",
         TEXT_OR_NULL,

@@ -36,6 +36,8 @@ def config(event: Configured) -> dict[str, Any]:
         "ts": timestamp(event.wall_s),
         "version": event.version,
         "target": ",".join(str(endpoint) for endpoint in plan.target.endpoints),
+        **({"sharding": plan.target.sharding} if len(plan.target.endpoints) > 1 else {}),
+        **({"database": plan.target.database} if plan.target.database else {}),
         "identity": event.server or None,
         "embedded": event.embedded,
         "protocol": plan.target.speaks.record_name,
