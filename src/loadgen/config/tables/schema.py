@@ -158,7 +158,7 @@ class Target(Table):
         description=(
             "The servers, as host:port, [IPv6]:port, unix:/path, or a URL such as redis://user:password@host:6379/0, "
             "memcache://host:11211 or redis+unix:///path; sharding spreads requests over them. "
-            "Default: 127.0.0.1, port 6379, or 11211 for memcache; none when [target.server] describes the server."
+            "Default: 127.0.0.1, port 6379, or 11211 for memcache; none where a server is started ([target.server])."
         ),
         examples=[["127.0.0.1:6379"]],
     )
