@@ -210,6 +210,18 @@ class FaultEnded(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class TopologyChanged(Event):
+    """Nodes of a cluster have come, gone or changed what they serve, or sentinels have named another master."""
+
+    at_ns: int
+    """The monotonic time at which it was seen."""
+    wall_s: float
+    """Unix time."""
+    words: tuple[str, ...]
+    """What changed, one sentence for each change, without its full stop."""
+
+
+@dataclass(frozen=True, slots=True)
 class Monitored(Event):
     """A monitor has read its series."""
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 
 from loadgen import greeting
 from loadgen.command import COMMANDS, Command
 from loadgen.protocol import PROTOCOLS, Protocol
+from loadgen.split import split_connections, split_range
 from loadgen.units import MAX_DURATION_NS, NS_PER_S
 
 MAX_DATABASE = 2**31 - 1
@@ -50,6 +52,28 @@ class Endpoint:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+class Reads(StrEnum):
+    """The nodes of a shard that are read from."""
+
+    PRIMARY = "primary"
+    REPLICAS = "replicas"
+    """All replicas alike; the primary where there is none."""
+    ALL = "all"
+    """The primary and all replicas alike."""
+
+
+@dataclass(frozen=True, slots=True)
+class Discovery:
+    """How the nodes under load are found: the endpoints of a plan are asked, as nodes of a cluster or as sentinels."""
+
+    master: str = ""
+    """The name of the master that the endpoints, which are sentinels, watch; empty: they are nodes of a cluster."""
+    reads: Reads = Reads.PRIMARY
+    username: str = ""
+    password: str = ""
+    """Of the sentinels; the nodes have the target's."""
+
+
 @dataclass(frozen=True, slots=True)
 class Placement:
     """What one lane is for: a shard, the node that serves it now, and which requests go there."""
@@ -72,11 +96,21 @@ class Topology:
     placements: tuple[Placement, ...]
     slots: tuple[tuple[int, int, int], ...] = ()
     """(first slot, last slot, shard) of the slots that have an owner; empty for a master that sentinels watch."""
+    members: tuple[tuple[str, ...], ...] = ()
+    """The ids of all nodes that each shard has had, by its number."""
 
     @property
     def shards(self) -> int:
         """The number of shards, those without a slot too."""
         return 1 + max(placement.shard for placement in self.placements)
+
+    @property
+    def weights(self) -> tuple[int, ...]:
+        """How the lanes share connections: by the slots of their shards; at least 1 for each."""
+        of_shard = [0] * self.shards
+        for first, last, shard in self.slots:
+            of_shard[shard] += last - first + 1
+        return tuple(max(1, of_shard[placement.shard]) for placement in self.placements)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +222,10 @@ class Target:
     sharding: str = "ketama"
     """The choice of one of several endpoints for a request: `ketama` or `jump` by its key, `roundrobin` by any key
     for each endpoint, or `mirrored`, the same requests to all."""
+    discovery: Discovery | None = None
+    """How the nodes are found, where `endpoints` only say who they are; None where `endpoints` are the servers."""
     topology: Topology | None = None
-    """The nodes of a cluster, or the master that sentinels name; None where `endpoints` are all there is."""
+    """The nodes that were found; None without a discovery, and before it."""
     precheck: str = "ping"
     """The first request of a connection, after its AUTH and before any load: `ping`, `hello` or `none`. RESP3 always
     sends HELLO, and memcache sends `version` for `ping`."""
@@ -207,6 +243,11 @@ class Target:
         if self.topology is not None:
             return self.topology.placements
         return tuple(Placement(str(each), shard, each) for shard, each in enumerate(self.endpoints))
+
+    @property
+    def nodes(self) -> tuple[Endpoint, ...]:
+        """The servers under load: those that were found, or the endpoints."""
+        return tuple(each.endpoint for each in self.placements if each.endpoint is not None)
 
     @property
     def speaks(self) -> Protocol:
@@ -363,4 +404,22 @@ class Plan:
 
     def at(self, *endpoints: Endpoint) -> Plan:
         """Return the plan with the same load on other servers, of the same protocol and with the same credentials."""
-        return replace(self, target=replace(self.target, endpoints=endpoints))
+        return replace(self, target=replace(self.target, endpoints=endpoints, topology=None))
+
+    def on(self, topology: Topology) -> Plan:
+        """Return the plan with its load on these nodes, and its connections divided among their lanes.
+
+        A plan has at least as many connections as lanes, and no more workers than can each have one to every lane.
+        """
+        connections, placements = self.wire.connections, topology.placements
+        workers = self.workers[: max(1, min(len(self.workers), connections // len(placements)))]
+        split = split_connections(connections, topology.weights, len(workers))
+        ranges = split_range(self.workload.keyspace.count, len(workers))
+        return replace(
+            self,
+            target=replace(self.target, topology=topology),
+            workers=tuple(
+                replace(worker, connections=own, share=sum(own) / connections, prefill_first=first, prefill_count=count)
+                for worker, own, (first, count) in zip(workers, split, ranges, strict=True)
+            ),
+        )

@@ -264,5 +264,7 @@ def test_what_is_due_by_a_time_after_changes_is_what_is_taken_one_by_one(
     assert one_by_one == sorted(one_by_one)
     if not poisson:
         assert abs(made().due(until_ns) - len(one_by_one)) <= 1
-    skipped, _ = made().skipped(until_ns, 1 << 40)
-    assert skipped == len(one_by_one)
+    if not poisson or len(one_by_one) < 900:
+        # A longer stretch of a Poisson stream is drawn at once.
+        skipped, _ = made().skipped(until_ns, 1 << 40)
+        assert skipped == len(one_by_one)

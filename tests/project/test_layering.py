@@ -34,7 +34,8 @@ usage ← units
 snapshot ← algebra command engine._histogram
 slo ← units percentiles snapshot
 overload ← units snapshot
-plan ← units command protocol greeting
+split ←
+plan ← units command protocol greeting split
 tls ← plan
 server_address ← protocol plan
 surroundings ←
@@ -158,12 +159,16 @@ monitors.metric ← units judge.expression monitors.series
 monitors ← units escape greeting secret plan judge.expression monitors.reading monitors.plan monitors.json_path
     monitors.kinds monitors.series monitors.metric web target.talk
 worker ← units phase errors secret signs snapshot plan engine._time engine._reactor engine._history engine._engine host
-runner ← units version phase errors escape severity reason signs usage snapshot slo overload plan events stats
+runner ← topology.ask topology.follow topology.found target.talk units version phase errors escape severity reason signs
+    usage snapshot slo overload plan events stats
     judge.verdict
     judge.judging judge.diagnosis judge.failures judge.outages judge.check judge.run_metrics faults.kinds
     faults.operator_thread faults.report
     faults.timeline verify.history host worker monitors.reading monitors.report monitors.account monitors.plan
     monitors
+topology.found ←
+topology.follow ← plan topology.found
+topology.ask ← errors escape plan topology.found
 compare ← monitors.plan
     units percentiles phase errors severity reason signs server_plan snapshot slo overload plan events
     stats verify.history judge.verdict judge.failures compare.shape compare.metric compare.settings compare.candidate
@@ -440,7 +445,7 @@ config.tables ← units percentiles protocol plan server_address errors slo stat
     compare.settings smoke.limits faults.kinds host monitors.json_path monitors.kinds monitors.metric
     judge.expression soak.bands web
 config.document ← units errors secret config.tables
-config.told ← units errors server_address server_plan plan stats judge.verdict judge.judging compare.settings
+config.told ← split units errors server_address server_plan plan stats judge.verdict judge.judging compare.settings
     smoke.limits faults.fault faults.kinds judge.expression monitors.plan monitors config.tables
     judge.check soak.bands
 config ← judge.expression

@@ -21,6 +21,7 @@ from loadgen.monitors.plan import MonitorPlan
 from loadgen.output.words import soak as words
 from loadgen.plan import Plan
 from loadgen.reason import Code, Reason
+from loadgen.runner.discovery import placed
 from loadgen.runner.stop import Stop
 from loadgen.server_plan import ServerPlan
 from loadgen.soak import folder
@@ -106,7 +107,7 @@ def up(
     """Bring another server up, and yield the side of a soak that puts the load on that server. Raises TargetError."""
     with contextlib.ExitStack() as stack:
         servers = stack.enter_context(servers_of(other.plan.target, other.server).up(emit))
-        plan, server = other.plan.at(*servers.endpoints), servers.server
+        plan, server = placed(other.plan.at(*servers.endpoints)), servers.server
         under = UnderLoad(plan.target, (lambda: server.pid) if server is not None else None)
         board = stack.enter_context(boards.opened(_monitors(own.monitors, plan, server is not None), under))
         soaks.first_look(board)

@@ -23,6 +23,7 @@ from loadgen.monitors.plan import MonitorPlan
 from loadgen.plan import Plan
 from loadgen.reason import Code, Reason
 from loadgen.runner import beside
+from loadgen.runner.discovery import placed
 from loadgen.runner.run import Run
 from loadgen.runner.search import Saturation
 from loadgen.runner.stop import Stop
@@ -161,7 +162,7 @@ def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
             sought = config.search_settings(settings) if config.wants_search(settings) else None
             outputs.emit(ServerAwaited(own.name, header(settings, plans[0], sought)))
         up = stack.enter_context(bench.up(outputs.emit))
-        plans = tuple(plan.at(*up.endpoints) for plan in plans)
+        plans = tuple(placed(plan.at(*up.endpoints)) for plan in plans)
         identity = identify(plans[0].target)
         yield Session(settings, plans, given.embedded, up.server, up.operator, up.notes, monitors, outputs, identity)
 

@@ -39,6 +39,7 @@ from loadgen.reason import Code, Reason
 from loadgen.runner import beside
 from loadgen.runner.beside import Beside
 from loadgen.runner.crew import START_AHEAD_NS, Crew
+from loadgen.runner.discovery import placed
 from loadgen.runner.ended_early import EndedEarly
 from loadgen.runner.stop import NEVER, Stop
 from loadgen.snapshot import Snapshot
@@ -320,7 +321,7 @@ class Rounds:
     def start(self, place: int, stack: contextlib.ExitStack) -> Contender:
         contestant = self.contestants[place]
         up = stack.enter_context(contestant.servers.up(self.emitter(contestant.candidate)))
-        plan = contestant.plan.at(*up.endpoints)
+        plan = placed(contestant.plan.at(*up.endpoints))
         plan = self.histories.of_round(plan, place, contestant.candidate.name, self.number)
         if not self.identities[place]:
             self.identities[place] = identify(plan.target)

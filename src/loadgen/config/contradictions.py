@@ -31,6 +31,9 @@ FEW_KEYS = 2**12
 _PROTOCOL = ("target", "protocol")
 _USERNAME = ("target", "username")
 _PASSWORD = ("target", "password")
+_CLUSTER = ("target", "cluster")
+_SENTINEL = ("target", "sentinel_master")
+_READ_FROM = ("target", "read_from")
 _PASSWORD_ENV = ("target", "password_env")
 _PASSWORD_FILE = ("target", "password_file")
 _DATABASE = ("target", "database")
@@ -132,6 +135,34 @@ def _one_password(config: Config) -> Iterator[Problem]:
             tuple(given),
             ProblemCode.TWO_PASSWORDS,
             "gives a second password; keep one of password, password_env and password_file",
+        )
+
+
+def _nodes_are_found_one_way(config: Config) -> Iterator[Problem]:
+    target = config.target
+    if target.finds_nodes and not PROTOCOLS[target.protocol].authenticates:
+        yield Problem(
+            (_SENTINEL if target.sentinel_master else _CLUSTER, _PROTOCOL),
+            ProblemCode.RESP_ONLY,
+            "is for Redis and its forks; leave it out with memcache, or write protocol resp",
+        )
+    if target.cluster and target.sentinel_master:
+        yield Problem(
+            (_SENTINEL, _CLUSTER),
+            ProblemCode.TWO_TARGETS,
+            "names a master that sentinels watch, and cluster = true nodes of a cluster; keep one of them",
+        )
+    if target.read_from != "primary" and not target.finds_nodes:
+        yield Problem(
+            (_READ_FROM,),
+            ProblemCode.WITHOUT_EFFECT,
+            "has no effect on servers without replicas; write cluster = true or sentinel_master, or leave it out",
+        )
+    if target.sentinel_username and not target.sentinel_password_env:
+        yield Problem(
+            (("target", "sentinel_username"),),
+            ProblemCode.NO_PASSWORD,
+            "needs a password; name the variable that has it in sentinel_password_env",
         )
 
 
@@ -459,6 +490,7 @@ _RULES: tuple[Callable[[Config], Iterator[Problem]], ...] = (
     _only_resp_authenticates,
     _one_password,
     _only_resp_knows_hello,
+    _nodes_are_found_one_way,
     _every_endpoint_gets_a_connection,
     _ids_fit_keys,
     _protocol_takes_the_key,

@@ -6,7 +6,7 @@ Sources: the Redis cluster specification, "Redirection and resharding"; the repl
 cimport cython
 
 from loadgen._request cimport ASKS, MOST_REDIRECTS, REDIRECT, SENT_BEFORE
-from loadgen.engine._lane cimport is_full, requeue
+from loadgen.engine._lane cimport is_full, is_half_full, requeue
 from loadgen.engine._recorder cimport ASK_REDIRECT, CLUSTERDOWN, LOADING, MOVED, READONLY, TRYAGAIN
 from loadgen.engine._slots cimport SLOTS
 
@@ -66,6 +66,9 @@ cdef class Cluster(Steering):
         if why == MOVED:
             self.slots.assign(int(slot), to.shard)
             self.moved = True
+        if is_half_full(&to.requeued):
+            # The node does not keep up with what it gets from all others: the request stays here for a while.
+            return self.again(lane, r, why, delay_ns, False, now_ns)
         return self.again(to, r, why, delay_ns if tries >= AT_ONCE else 0, why == ASK_REDIRECT, now_ns)
 
     cdef bint again(self, Lane lane, const Request *r, Redirect why, int64_t delay_ns, bint asks,

@@ -79,6 +79,7 @@ cdef class Engine(Sender):
     cdef int64_t left_behind  # requests of the window that were never sent because of the generator alone
     cdef Connection **touched  # connections with requests of the current dispatch; owned
     cdef int n_touched
+    cdef bint releasing       # lanes that waited for others are being served
     cdef bint told_stale      # that a topology is wanted
     cdef bint told_of_history  # that the history cannot be written
 
@@ -87,7 +88,12 @@ cdef class Engine(Sender):
     cdef int place(self, Lane lane, placement) except -1
     cdef list lane_shares(self)
     cdef Draws new_draws(self)
+    cdef double part(self, Lane lane, str command) except -1
+    cdef double of_shard(self, Lane lane) except -1
+    cdef int divide(self) except -1
     cdef int reshare(self, int64_t now_ns) except -1
+    cdef void look_for_stalls(self) noexcept
+    cdef void release(self) noexcept
     cdef void serve_kicked(self, int64_t now_ns) noexcept
     cdef void offer(self, Lane lane, int64_t now_ns) noexcept
 

@@ -5,7 +5,7 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from loadgen.engine import _keys, _workload
 from loadgen._request import PHASE_NAMES
 
-from loadgen._request cimport DRAINING, MEASURE, PRECHECK, PREFILL, WARMUP, WRITE, Commands
+from loadgen._request cimport DRAINING, MEASURE, PRECHECK, PREFILL, READ, WARMUP, WRITE, Commands
 from loadgen.engine._backlog cimport backlog_count
 from loadgen.engine._busy cimport busy_block, busy_end, busy_is_behind, busy_paused, pause_kind
 from loadgen.engine._choice cimport ROUNDROBIN, Choice
@@ -105,7 +105,10 @@ cdef class Engine(Sender):
         self.draws = self.new_draws()
         for placement, connections in zip(placements, own.connections):
             self.add_lane(placement, connections)
-        for lane, share in zip(self.lanes, shares if self.slot_shares is None else self.lane_shares()):
+        if topology is not None:
+            self.divide()
+            shares = self.lane_shares()
+        for lane, share in zip(self.lanes, shares):
             lane.share = own.share * share
             lane.idle = share == 0
         self.quick_tick_ns = max(MS, self.pool.n_connections * 1000)
@@ -117,7 +120,8 @@ cdef class Engine(Sender):
     cdef Draws new_draws(self):
         keyspace, seed = self.plan.workload.keyspace, self.plan.workers[self.index].seed
         keys = _keys.create(keyspace.distribution, keyspace.count, seed, keyspace.zipf_exponent, self.plan.seed)
-        return Draws(keys, self.route)
+        lanes = len(self.plan.target.placements) + SPARE if self.cluster is not None else 0
+        return Draws(keys, self.route, lanes, seed)
 
     # ── Lanes ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -141,7 +145,8 @@ cdef class Engine(Sender):
         # Each lane draws its commands by a seed of its own. What is mirrored has the same seeds, keys and times.
         lane.seed = own.seed + (0 if self.mirrored else number) * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
         draws = self.new_draws() if self.mirrored else self.draws
-        lane.mix = Mix(plan.mix, draws, lane.shard, lane.seed, self.table)
+        lane.reads, lane.writes = 1, True
+        lane.mix = Mix(plan.mix, draws, lane.shard if self.cluster is None else number, lane.seed, self.table)
         # Keys are written by the owners of the beginning; where these have changed, nodes redirect.
         route = self.route.copy() if isinstance(self.route, Slots) else self.route
         first, count = (own.prefill_first, own.prefill_count) if placement.writes and self.loads == 0 else (0, 0)
@@ -158,6 +163,13 @@ cdef class Engine(Sender):
         """Note which node serves a lane of a cluster, and which requests go there."""
         if self.cluster is None:
             return 0
+        if placement.writes:
+            self.cluster.primaries[placement.shard] = lane.server
+        if (lane.reads, lane.writes) != (placement.reads, placement.writes):
+            lane.reads, lane.writes = placement.reads, placement.writes
+            weights = [(name, weight * self.part(lane, name)) for name, weight in self.plan.mix]
+            if any(weight for _, weight in weights):
+                (<Mix>lane.mix).weigh(weights)
         if placement.endpoint is None:
             lane.node = ""
         else:
@@ -173,18 +185,39 @@ cdef class Engine(Sender):
         cdef int slot
         cdef Lane lane
         of_shard = [0.0] * slots.lanes
-        for slot in range(SLOTS):
-            of_shard[slots.owners[slot]] += self.slot_shares[slot]
-        return [of_shard[lane.shard] for lane in self.lanes]
+        if self.slot_shares is None:
+            of_shard[0] = 1.0
+        else:
+            for slot in range(SLOTS):
+                of_shard[slots.owners[slot]] += self.slot_shares[slot]
+        return [of_shard[lane.shard] * self.of_shard(lane) for lane in self.lanes]
+
+    cdef double part(self, Lane lane, str command) except -1:
+        """Return the part of a shard's requests with a command that a lane sends."""
+        return lane.reads if self.table.rows[self.table.number(command)].kind == READ else lane.writes
+
+    cdef double of_shard(self, Lane lane) except -1:
+        """Return the part of a shard's requests that a lane sends."""
+        whole = sum(weight for _, weight in self.plan.mix)
+        return sum(weight * self.part(lane, name) for name, weight in self.plan.mix) / whole
+
+    cdef int divide(self) except -1:
+        """Divide the requests of each shard among its lanes."""
+        cdef Lane lane
+        of_shards = {}
+        for lane in self.lanes:
+            of_shards.setdefault(lane.shard, []).append((lane.server, self.of_shard(lane)))
+        for shard, parts in of_shards.items():
+            self.draws.divide(shard, parts)
+        return 0
 
     cdef int reshare(self, int64_t now_ns) except -1:
         """Give each lane its share of the load anew, after slots have changed owners."""
         cdef Lane lane, heir = None
         cdef bint begins = False
         self.cluster.moved = False
+        self.divide()
         self.draws.sort()
-        if self.slot_shares is None:
-            return 0
         own = self.plan.workers[self.index]
         for lane, share in zip(self.lanes, self.lane_shares()):
             if lane.share == own.share * share:
@@ -208,6 +241,40 @@ cdef class Engine(Sender):
         if begins and self.closed_loop:
             self.fill_all()
         return 0
+
+    cdef void look_for_stalls(self) noexcept:
+        """Have no lane wait for one that no connection serves, or whose server answers nothing."""
+        cdef Connection *c
+        cdef Lane lane
+        cdef int i, ready, open
+        for lane in self.lanes:
+            ready = open = 0
+            for i in range(lane.first, lane.first + lane.count):
+                c = &self.pool.connections[i]
+                ready += c.state == READY
+                open += c.state == READY and c.pipe.head != c.pipe.tail
+            if self.draws.apart != NULL:
+                self.draws.apart[lane.server] = ready == 0 or open and not lane.heard
+            lane.heard = False
+        if self.draws.waiting:
+            self.release()
+
+    cdef void release(self) noexcept:
+        """Serve the lanes that have waited for the others and may go on."""
+        cdef Lane lane
+        cdef Connection *c
+        cdef int i
+        if self.releasing:
+            return
+        self.releasing = True
+        for lane in self.lanes:
+            if not self.draws.goes_on(lane.server):
+                continue
+            for i in range(lane.first, lane.first + lane.count):
+                c = &self.pool.connections[i]
+                if c.state == READY and connection_room(c):
+                    self.fill(c, self.time.now_ns())
+        self.releasing = False
 
     cdef void serve_kicked(self, int64_t now_ns) noexcept:
         """Have requests that were redirected sent, and a topology asked for that is wanted."""
@@ -246,8 +313,11 @@ cdef class Engine(Sender):
             self.refill(lane, c, now_ns)
         elif lane.busy.blocked or has_owed(&lane.owed) or has_requeued(&lane.requeued):
             self.dispatch(lane, c, now_ns)
-        if self.cluster is not None and self.cluster.kicked:
-            self.serve_kicked(now_ns)
+        if self.cluster is not None:
+            if self.cluster.kicked:
+                self.serve_kicked(now_ns)
+            if self.draws.waiting:
+                self.release()
 
     cdef void refill(self, Lane lane, Connection *c, int64_t now_ns) noexcept:
         """Fill a connection's room in a closed loop, batch by batch."""
@@ -495,8 +565,10 @@ cdef class Engine(Sender):
         cdef Lane lane
         if self.history is not None and self.history.error:
             self.keep_history()
-        if self.cluster is not None and self.cluster.moved:
-            self.reshare(now_ns)
+        if self.cluster is not None:
+            if self.cluster.moved:
+                self.reshare(now_ns)
+            self.look_for_stalls()
         for i in range(self.pool.n_connections):
             c = &self.pool.connections[i]
             if c.state == READY:
@@ -705,6 +777,8 @@ cdef class Engine(Sender):
             _, rate_per_s, _, _ = profile[0]
             profile = [(warmup_ns, rate_per_s, rate_per_s, 0), *profile]
         self.profile = profile
+        # Where a cluster's nodes differ in speed, each still gets its share of a closed loop.
+        self.draws.together = self.closed_loop and self.cluster is not None
         backfill = self.table.number("backfill") if "backfill" in self.table.names else 0
         for lane, part in zip(self.lanes, parts):
             lane.left = part
@@ -748,7 +822,7 @@ cdef class Engine(Sender):
             elif number < self.pool.n_servers and placement.shard < self.cluster.slots.lanes:
                 self.begin_late(self.add_lane(placement, self.pool.late_connections))
         for first, last, shard in topology.slots:
-            if shard < self.cluster.slots.lanes:
+            if shard in self.cluster.primaries:
                 for slot in range(first, last + 1):
                     self.cluster.slots.assign(slot, shard)
         self.reshare(now_ns)

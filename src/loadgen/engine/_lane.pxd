@@ -50,6 +50,9 @@ cdef class Lane(Sink):
     cdef Steering steering    # None: not in a cluster
     cdef int shard            # whose keys it has; its number without a cluster
     cdef str node             # the address of its node, as nodes of a cluster write it
+    cdef double reads         # the part of the shard's reads that it sends
+    cdef bint writes          # it sends the shard's writes
+    cdef bint heard           # a request has been answered since the last look
     cdef bint idle            # no key belongs to it now, so that its load has no requests
     cdef Recorder recorder
     cdef History history      # None: no history is kept
@@ -133,6 +136,10 @@ cdef inline bint has_requeued_by(const Requeued *q, int64_t now_ns) noexcept nog
 
 cdef inline bint is_full(const Requeued *q) noexcept nogil:
     return q.tail - q.head > q.mask
+
+
+cdef inline bint is_half_full(const Requeued *q) noexcept nogil:
+    return q.tail - q.head > q.mask // 2
 
 
 cdef inline void requeue(Requeued *q, const Request *r) noexcept nogil:

@@ -156,6 +156,7 @@ cdef class Lane(Sink):
         if self.history is not None and how != ANSWERED_WITH_ERROR:
             self.history.ended(r, how, sent, now_ns, self.server)
         if how == ANSWERED_WELL:
+            self.heard = True
             if self.backfill and r.outcome == MISS and r.phase != PRECHECK:
                 owe(&self.owed, r.key)
         elif r.phase == PREFILL and how != UNFINISHED:
@@ -238,13 +239,14 @@ cdef inline void take_asked(Lane lane, Pipeline *p, uint32_t most, int64_t now_n
     p.tail += n
     if phase == MEASURE:
         lane.left -= n
-    if n < most:
+    if n < most and phase == PREFILL:
         lane.schedule.end()
 
 
 cdef bint is_held(Lane lane, uint8_t phase) noexcept nogil:
     """True while a lane of a cluster makes no requests in a closed loop: no key is its own, or too many wait."""
-    return lane.idle and phase != PREFILL or is_full(&lane.requeued)
+    # There stays room for the requests that are in flight.
+    return lane.idle and phase != PREFILL or is_half_full(&lane.requeued)
 
 
 cdef inline void take_due(Lane lane, Pipeline *p, uint32_t most, int64_t now_ns) noexcept:

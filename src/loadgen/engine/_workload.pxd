@@ -26,7 +26,8 @@ cdef struct Part:
 
 # Keys that have been drawn and wait for the lane that they belong to, in a ring.
 cdef enum:
-    SHELVED = 256
+    SHELVED = 512
+    ENOUGH = 256   # on a shelf of another lane, for a lane that is not to run ahead
 
 cdef struct Shelf:
     uint64_t keys[SHELVED]
@@ -34,19 +35,45 @@ cdef struct Shelf:
     uint32_t tail
 
 
-# The keys of a worker's load. Each is drawn once, and then shelved for the lane that it belongs to. A lane whose server
-# is slow takes few keys, and loses those that find no room on its shelf: draws do not depend on each other, so that the
-# others are as popular as before.
+# A lane of a shard, with its part of the shard's requests: a draw of 64 bits below `below`, and not below an earlier
+# lane's, is this lane's.
+cdef struct Seat:
+    int lane
+    uint64_t below
+
+cdef enum:
+    SEATS = 16   # the most lanes of a shard
+
+
+# The keys of a worker's load. Each is drawn once, and then shelved for the lane that it belongs to: that of its shard,
+# or one of several by their parts. A lane whose server is slow takes few keys. With `together`, the others then wait for
+# it, so that each lane keeps its share of the load. Otherwise, and where a lane is `apart`, it loses the keys that find
+# no room on its shelf: draws do not depend on each other, so that the others are as popular as before.
 cdef class Draws:
     cdef Keys keys
     cdef Route route
+    cdef Random random          # of the choice among the lanes of a shard
+    cdef int lanes              # for which there are shelves
     cdef Shelf *shelves         # one for each lane; NULL for one lane; owned
+    cdef Seat *seats            # SEATS for each shard; NULL: a shard's lane has the shard's number; owned
+    cdef bint together
+    cdef bint *apart            # by lane; owned
+    cdef int waiting            # lanes that have got fewer keys than they asked for, since the others are behind
+    cdef bint *waits            # which these are; owned
 
     # Take keys off shelves of lanes that they no longer belong to.
     cdef void sort(self) noexcept nogil
 
-    # Set the next n keys of a lane, to which some key belongs.
-    cdef void take(self, int lane, uint64_t *keys, int n) noexcept nogil
+    # Set the next n keys of a lane, to which some key belongs, and return n; less with `together`, when the others are
+    # behind.
+    cdef int take(self, int lane, uint64_t *keys, int n) noexcept nogil
+    # True when a lane that is not apart has `enough` keys.
+    cdef bint is_ahead(self, uint32_t enough) noexcept nogil
+    # True once for a lane that waits and may go on: there are keys on its shelf, or the others have caught up.
+    cdef bint goes_on(self, int lane) noexcept nogil
+    cdef int lane_of(self, uint64_t key) noexcept nogil
+    # Divide the requests of a shard among lanes, by their parts.
+    cdef int divide(self, int shard, parts) except -1
     # Draw some keys and shelve them.
     cdef void draw(self) noexcept nogil
 
@@ -57,6 +84,7 @@ cdef class Mix(Workload):
     cdef Commands table
     cdef int lane               # only keys of this lane are taken
 
+    # Set the weights, of which one at least is above 0.
     cdef int weigh(self, weights) except -1
     cdef Part parts[MOST_COMMANDS]
     cdef int n_parts

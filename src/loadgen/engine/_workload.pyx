@@ -13,6 +13,7 @@ from loadgen.engine._random cimport Random, random_next, random_seed
 
 cdef enum:
     COMMAND_STREAM = 1
+    SEAT_STREAM = 9
 
 # Keys are drawn this many at a time.
 cdef enum:
@@ -63,42 +64,103 @@ cdef class Workload:
 
 @cython.final
 cdef class Draws:
-    """Keys by popularity, for the lanes of a route."""
+    """Keys by popularity, for the lanes of a route.
 
-    def __cinit__(self, Keys keys not None, Route route not None):
+    With `lanes`, the requests of each shard of the route are those of lane 0 until they are divided among lanes.
+    """
+
+    def __cinit__(self, Keys keys not None, Route route not None, int lanes=0, uint64_t seed=0):
         self.keys = keys
         self.route = route
-        if route.lanes > 1:
-            self.shelves = <Shelf *>calloc(route.lanes, sizeof(Shelf))
-            if self.shelves == NULL:
-                raise MemoryError()
+        self.lanes = lanes or route.lanes
+        random_seed(&self.random, seed, SEAT_STREAM)
+        if self.lanes == 1:
+            return
+        self.shelves = <Shelf *>calloc(self.lanes, sizeof(Shelf))
+        self.apart = <bint *>calloc(self.lanes, sizeof(bint))
+        self.waits = <bint *>calloc(self.lanes, sizeof(bint))
+        if lanes:
+            self.seats = <Seat *>calloc(route.lanes * SEATS, sizeof(Seat))
+        if self.shelves == NULL or self.apart == NULL or self.waits == NULL or lanes and self.seats == NULL:
+            raise MemoryError()
 
     def __dealloc__(self):
         free(self.shelves)
+        free(self.seats)
+        free(self.apart)
+        free(self.waits)
 
-    cdef void take(self, int lane, uint64_t *keys, int n) noexcept nogil:
+    cdef int divide(self, int shard, parts) except -1:
+        cdef Seat *seat = &self.seats[shard * SEATS]
+        cdef Seat *end = seat + SEATS
+        whole, before = sum(part for _, part in parts), 0
+        for lane, part in parts:
+            if part and seat != end:
+                before += part
+                seat.lane, seat.below = lane, min(int(before * 2**64 / whole), UINT64_MAX)
+                seat += 1
+        if seat != &self.seats[shard * SEATS]:
+            (seat - 1).below = UINT64_MAX
+        return 0
+
+    cdef int lane_of(self, uint64_t key) noexcept nogil:
+        cdef int shard = self.route.owner(key)
+        cdef const Seat *seat
+        cdef uint64_t draw
+        if self.seats == NULL:
+            return shard
+        seat = &self.seats[shard * SEATS]
+        if seat.below == UINT64_MAX:
+            return seat.lane
+        draw = random_next(&self.random)
+        while draw >= seat.below and seat.below != UINT64_MAX:
+            seat += 1
+        return seat.lane
+
+    cdef int take(self, int lane, uint64_t *keys, int n) noexcept nogil:
         cdef Shelf *shelf
         cdef int i
         if self.shelves == NULL:
             self.keys.fill(keys, n)
-            return
+            return n
         shelf = &self.shelves[lane]
         for i in range(n):
             while shelf.head == shelf.tail:
+                if self.together and self.is_ahead(ENOUGH):
+                    self.waiting += not self.waits[lane]
+                    self.waits[lane] = True
+                    return i
                 self.draw()
             keys[i] = shelf.keys[shelf.head & SHELVED - 1]
             shelf.head += 1
+        return n
+
+    cdef bint goes_on(self, int lane) noexcept nogil:
+        if not self.waits[lane]:
+            return False
+        if self.shelves[lane].head == self.shelves[lane].tail and self.is_ahead(ENOUGH // 2):
+            return False
+        self.waits[lane] = False
+        self.waiting -= 1
+        return True
+
+    cdef bint is_ahead(self, uint32_t enough) noexcept nogil:
+        cdef int lane
+        for lane in range(self.lanes):
+            if self.shelves[lane].tail - self.shelves[lane].head >= enough and not self.apart[lane]:
+                return True
+        return False
 
     cdef void sort(self) noexcept nogil:
         cdef Shelf *shelf
         cdef uint32_t at, end
         cdef int lane
-        for lane in range(self.route.lanes if self.shelves != NULL else 0):
+        for lane in range(self.lanes if self.shelves != NULL else 0):
             shelf = &self.shelves[lane]
             at, end = shelf.head, shelf.tail
             shelf.tail = shelf.head
             while at != end:
-                if self.route.owner(shelf.keys[at & SHELVED - 1]) == lane:
+                if self.lane_of(shelf.keys[at & SHELVED - 1]) == lane:
                     shelf.keys[shelf.tail & SHELVED - 1] = shelf.keys[at & SHELVED - 1]
                     shelf.tail += 1
                 at += 1
@@ -109,7 +171,7 @@ cdef class Draws:
         cdef int i
         self.keys.fill(drawn, FILLED_AT_ONCE)
         for i in range(FILLED_AT_ONCE):
-            shelf = &self.shelves[self.route.owner(drawn[i])]
+            shelf = &self.shelves[self.lane_of(drawn[i])]
             if shelf.tail - shelf.head < SHELVED:
                 shelf.keys[shelf.tail & SHELVED - 1] = drawn[i]
                 shelf.tail += 1
@@ -150,14 +212,16 @@ cdef class Mix(Workload):
 
     cdef uint32_t fill(self, Request *ring, uint32_t mask, uint32_t at, uint32_t n) noexcept nogil:
         cdef uint64_t keys[FILLED_AT_ONCE]
-        cdef uint32_t end = at + n
-        cdef int m
+        cdef uint32_t start = at, end = at + n
+        cdef int m, taken
         while at != end:
             m = min(end - at, <uint32_t>FILLED_AT_ONCE)
-            self.draws.take(self.lane, keys, m)
-            assign(self, ring, mask, at, keys, m)
-            at += m
-        return n
+            taken = self.draws.take(self.lane, keys, m)
+            assign(self, ring, mask, at, keys, taken)
+            at += taken
+            if taken < m:
+                break
+        return at - start
 
     cdef void mix(self, int64_t n, int64_t *of_command) noexcept nogil:
         cdef int64_t left = n, here

@@ -161,7 +161,7 @@ def _other_protocol(protocol: Protocol, words: str) -> str:
 
 def some_down(plan: Plan, place: int, down: int, failures: Mapping[str, int], examples: Mapping[str, str]) -> str:
     """Return the sentence that some connections to the server at this place could not be opened, and why."""
-    where = address(plan.target.endpoints[place])
+    where = address(plan.target.nodes[place])
     return (
         f"{down} of {planned_connections(plan, place)} connections to {where} could not be "
         f"opened{because(failures, examples)}; they are tried again while the load runs."

@@ -13,6 +13,7 @@ from loadgen.errors import UsageError
 from loadgen.faults.bench import bench_of
 from loadgen.library.loading import Loading
 from loadgen.library.server import Server
+from loadgen.runner.discovery import placed
 from loadgen.secret import without_user
 from loadgen.server_plan import HOST
 
@@ -136,7 +137,7 @@ class Plan:
             described = self.server.plan if self.server is not None else None
             faults = config.faults(self.config.fault, resolved.seed)
             with bench_of(resolved.target, described, faults).up(lambda progress: None) as up:
-                yield Loading(resolved.at(*up.endpoints), judging, up.server, up.operator, monitors, up.notes)
+                yield Loading(placed(resolved.at(*up.endpoints)), judging, up.server, up.operator, monitors, up.notes)
             return
         if self.server is None:
             yield Loading(resolved, judging, None, monitors=monitors)

@@ -4,13 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from loadgen.events import Event, FaultBegan, FaultEnded, Monitored, MonitorGap, PhaseBegan, Progress, Sample
+from loadgen.events import (
+    Event,
+    FaultBegan,
+    FaultEnded,
+    Monitored,
+    MonitorGap,
+    PhaseBegan,
+    Progress,
+    Sample,
+    TopologyChanged,
+)
 from loadgen.output.formats.format import Kinds, Output
 from loadgen.phase import Phase
 from loadgen.trial.ended import TrialPhaseBegan, TrialSample
 
 LIVE: Kinds = frozenset(
-    {Progress, PhaseBegan, Sample, Monitored, MonitorGap, FaultBegan, FaultEnded, TrialPhaseBegan, TrialSample}
+    {
+        Progress,
+        PhaseBegan,
+        Sample,
+        Monitored,
+        MonitorGap,
+        FaultBegan,
+        FaultEnded,
+        TrialPhaseBegan,
+        TrialSample,
+        TopologyChanged,
+    }
 )
 """The kinds of events that say how a command gets on, which the dashboard has shown."""
 

@@ -1,7 +1,7 @@
 """Events as JSON records, one line of NDJSON each. The only importer of orjson. No I/O.
 
-Of a run: `config`, a `phase` as each begins, a `sample` per interval, `result`. Of monitors beside a load: a `reading`
-as each is read, a `monitor-gap` as one is missed. Of a search: a `step` per rate,
+Of a run: `config`, a `phase` as each begins, a `sample` per interval, `topology` as nodes change, `result`. Of monitors
+beside a load: a `reading` as each is read, a `monitor-gap` as one is missed. Of a search: a `step` per rate,
 `saturation`. Of a smoke test: `smoke`. Of a comparison: a `round` per round, then `comparison` or `noise`.
 Of a trial: `trial-began`, a `trial-phase` as each begins, a `trial-sample` per interval, a `fault` as one begins or
 ends, and `trial`. Of a campaign: `campaign-began`, a `case` as each ends, a `failure` as each is found, and `campaign`.
@@ -37,6 +37,7 @@ from loadgen.events import (
     SearchEnded,
     ServerAwaited,
     StepTaken,
+    TopologyChanged,
 )
 from loadgen.jobs.load.ended import JobsBegan, JobsCompared, JobsEnded, JobsProgress, QueueInspected, WorkerNoted
 from loadgen.phase import Phase
@@ -156,6 +157,7 @@ RECORDS: Mapping[type[Event], Callable[[Any], dict[str, Any]]] = {
     Result: run.result,
     Monitored: monitors.reading,
     MonitorGap: monitors.gap,
+    TopologyChanged: run.topology,
     StepTaken: search.step,
     SearchEnded: search.saturation,
     SmokeEnded: smoke.smoke,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from loadgen.errors import TargetError
@@ -49,7 +50,7 @@ class Connections:
             crew.emit(Progress(Phase.CONNECT, asked - sum(down), asked, elapsed_ns, note))
             crew.pause(LOADING_INTERVAL_S)
             down = self.open()
-        for place, endpoint in enumerate(self.plan.target.endpoints):
+        for place, endpoint in enumerate(self.plan.target.nodes):
             if down[place] == diagnosis.planned_connections(self.plan, place):
                 raise TargetError(self.why_not(endpoint))
             if down[place]:
@@ -80,15 +81,17 @@ class Connections:
 
     def down(self) -> tuple[int, ...]:
         """Return how many connections to each endpoint were not ready at the members' last reports."""
-        return tuple(map(sum, zip(*(seat.down for seat in self.crew.seats if seat.down), strict=True)))
+        # A member may already have lanes for new nodes of a cluster that another one has not yet.
+        return tuple(map(sum, zip_longest(*(seat.down for seat in self.crew.seats if seat.down), fillvalue=0)))
 
     def without(self) -> list[Endpoint]:
         """Return the servers to which no connection was ready at the members' last reports."""
-        down = self.down()
+        down, topology = self.down(), self.crew.topology
+        placements = self.plan.target.placements if topology is None else topology.placements
         return [
-            endpoint
-            for place, endpoint in enumerate(self.plan.target.endpoints)
-            if down[place] == diagnosis.planned_connections(self.plan, place)
+            placement.endpoint
+            for place, placement in enumerate(placements[: len(self.plan.target.placements)])
+            if placement.endpoint is not None and down[place] == diagnosis.planned_connections(self.plan, place)
         ]
 
     def gone(self) -> list[Endpoint]:

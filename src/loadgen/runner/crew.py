@@ -15,13 +15,14 @@ from multiprocessing.connection import wait
 
 from loadgen.errors import InternalError, TargetError, WorkerError
 from loadgen.escape import printable
-from loadgen.events import Event, HistoryKept, PhaseBegan
+from loadgen.events import Event, HistoryKept, PhaseBegan, TopologyChanged
 from loadgen.judge import diagnosis
 from loadgen.phase import COUNTED, OF_A_LOAD, Phase
 from loadgen.plan import Load, Plan
 from loadgen.reason import Code, Reason
 from loadgen.runner import history
 from loadgen.runner.connections import Connections
+from loadgen.runner.discovery import Watch
 from loadgen.runner.ended_early import EndedEarly
 from loadgen.runner.failure import LoadFailure
 from loadgen.runner.intervals import Interval
@@ -50,6 +51,8 @@ from loadgen.worker.messages import (
     Order,
     PutOn,
     Report,
+    Reroute,
+    Stale,
     TellTime,
     WriteKeys,
     Written,
@@ -87,6 +90,10 @@ class Crew:
         self.server = server
         self.stop = stop
         self.alarm: Alarm | None = None
+        self.watch: Watch | None = None
+        """Asks who the nodes are; None where they stay the same."""
+        self.topology = plan.target.topology
+        """The newest; None where the endpoints are all there is."""
         self.seats: list[Seat] = []
         self.connections = Connections(self)
         self.phase = Phase.CONNECT
@@ -106,7 +113,10 @@ class Crew:
         """
         if self.plan.history is not None:
             history.begin(self.plan, self.plan.history)
-        with self.stop.alarm() as self.alarm:
+        with contextlib.ExitStack() as stack:
+            self.alarm = stack.enter_context(self.stop.alarm())
+            if self.topology is not None:
+                self.watch = stack.enter_context(Watch(self.plan))
             try:
                 for index in range(len(self.plan.workers)):
                     self.seats.append(Seat(self.make_member(self.plan, index), index))
@@ -260,8 +270,12 @@ class Crew:
         by_fileno = {seat.fileno(): seat for seat in self.running() if seat.final is None}
         timeout_s = max(0.0, (until_ns - time.monotonic_ns()) / NS_PER_S)
         heard: list[tuple[Seat, Message]] = []
-        for ready in wait([*by_fileno, self.alarm.fileno()], timeout_s):
+        watched = [self.watch.fileno()] if self.watch is not None else []
+        for ready in wait([*by_fileno, self.alarm.fileno(), *watched], timeout_s):
             assert isinstance(ready, int), "nothing else is waited for"
+            if self.watch is not None and ready == self.watch.fileno():
+                self.reroute(self.watch)
+                continue
             if ready == self.alarm.fileno():
                 self.alarm.heed()
                 raise EndedEarly
@@ -276,12 +290,23 @@ class Crew:
                 if message.traceback:
                     raise InternalError(f"worker {seat.index} {seat.log_tail}", message.traceback)
                 continue
+            if isinstance(message, Stale) and self.watch is not None:
+                self.watch.prompt()
             if isinstance(message, Moment) and self.load is not None:
                 self.load.moments.add(message)
             if isinstance(message, Report):
                 self.note(seat, message)
             heard.append((seat, message))
         return heard
+
+    def reroute(self, watch: Watch) -> None:
+        """Tell the members which nodes serve what now, and emit what has changed."""
+        for change in watch.changes():
+            self.topology = change.topology
+            self.tell_all(Reroute(change.topology))
+            if change.words:
+                wall_s = time.time() - (time.monotonic_ns() - change.at_ns) / NS_PER_S
+                self.emit(TopologyChanged(change.at_ns, wall_s, change.words))
 
     def note(self, seat: Seat, report: Report) -> None:
         """Record a member's report. Raises EndedEarly when the report shows that no request can succeed."""

@@ -17,6 +17,7 @@ from loadgen.monitors.plan import MonitorPlan
 from loadgen.plan import Plan
 from loadgen.reason import Reason
 from loadgen.runner import beside
+from loadgen.runner.discovery import placed
 from loadgen.runner.run import Run
 from loadgen.runner.stop import NEVER, Stop
 from loadgen.runner.watch import EXIT_PATIENCE_S, exit_report_within
@@ -89,7 +90,7 @@ class SmokeTest:
         try:
             with self.case.servers.up(self.emit) as up:
                 server = up.server
-                self.test(self.case.plan.at(*up.endpoints), server, began_ns)
+                self.test(placed(self.case.plan.at(*up.endpoints)), server, began_ns)
         finally:
             # Errors logged while the server stops, such as leaked memory or held locks, count too.
             if server is not None and self.observed.up is not None:

@@ -51,6 +51,8 @@ from loadgen.worker.messages import (
     Progressed,
     PutOn,
     Report,
+    Reroute,
+    Stale,
     TellTime,
     WriteKeys,
     Written,
@@ -145,6 +147,8 @@ class Worker:
                 self.report_prefill_later()
             case PutOn():
                 self.put_on(order)
+            case Reroute(topology):
+                self.engine.reroute(topology)
             case EndLoad():
                 self.reactor.forget_calls()
                 self.engine.stop()
@@ -238,6 +242,8 @@ class Worker:
                 self.send_report(Connected, Phase.PRECHECK)
             case "written":
                 self.send_report(Written, Phase.PREFILL)
+            case "stale":
+                self.pipe.send(Stale())
             case "history failed":
                 assert self.history is not None
                 assert self.kept is not None

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from loadgen.phase import Phase
-from loadgen.plan import Load, Plan
+from loadgen.plan import Load, Plan, Topology
 from loadgen.signs import WorkerSigns
 from loadgen.snapshot import HistoryCounts, NodeCounts, Snapshot
 
@@ -69,6 +69,13 @@ class PutOn:
 
 
 @dataclass(frozen=True, slots=True)
+class Reroute:
+    """Take over the nodes of a cluster as they are now, also in answer to a Stale."""
+
+    topology: Topology
+
+
+@dataclass(frozen=True, slots=True)
 class EndLoad:
     """End the load's window now, and drain."""
 
@@ -88,7 +95,7 @@ class Goodbye:
     """The last message: close all connections and end."""
 
 
-Order = Connect | WriteKeys | PutOn | EndLoad | EndDrain | TellTime | Goodbye
+Order = Connect | WriteKeys | PutOn | Reroute | EndLoad | EndDrain | TellTime | Goodbye
 
 
 # ── Messages from a worker ──────────────────────────────────────────────────────────────────────────────────────────
@@ -173,6 +180,11 @@ class Drained(Report):
 
 
 @dataclass(frozen=True, slots=True)
+class Stale:
+    """A node named another one that is not known, or serves nothing now: a Reroute is wanted."""
+
+
+@dataclass(frozen=True, slots=True)
 class Failed:
     """The last message of a worker that cannot go on."""
 
@@ -181,5 +193,5 @@ class Failed:
     """The traceback of a bug in loadgen; empty when the system ran out of something."""
 
 
-Message = Greeting | ClockReading | Report | Moment | Failed
+Message = Greeting | ClockReading | Report | Moment | Stale | Failed
 """Every message from a worker."""

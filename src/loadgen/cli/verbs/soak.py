@@ -25,6 +25,7 @@ from loadgen.host import machine
 from loadgen.monitors import board as boards
 from loadgen.monitors.monitor import UnderLoad
 from loadgen.reason import Reason
+from loadgen.runner.discovery import placed
 from loadgen.runner.stop import Stop
 from loadgen.soak import folder
 from loadgen.soak.ended import SoakBaseline, SoakCheckpoint
@@ -102,7 +103,7 @@ def run(given: Given) -> ExitCode:
         outputs = stack.enter_context(output.opened(verification.wanted(given)))
         stack.enter_context(interrupts.caught(stop))
         up = stack.enter_context(servers_of(asked_for.plan.target, asked_for.server).up(outputs.emit))
-        plan = asked_for.plan.at(*up.endpoints)
+        plan = placed(asked_for.plan.at(*up.endpoints))
         server = up.server
         under = UnderLoad(plan.target, (lambda: server.pid) if server is not None else None)
         board = stack.enter_context(boards.opened(asked_for.monitors, under))

@@ -16,16 +16,27 @@ MOST_BYTES = 65536
 def password(target: Target, environment: Mapping[str, str] = os.environ) -> str:
     """Return the password; empty for none. Raises ConfigError when the variable or the file named has no valid one."""
     if target.password_env:
-        if not (found := environment.get(target.password_env, "")):
-            raise ConfigError([f"target.password_env: {target.password_env} is not set in the environment, or empty."])
-        try:
-            found.encode()
-        except UnicodeEncodeError:
-            raise ConfigError([f"target.password_env: {target.password_env} is no text in UTF-8."]) from None
-        return found
+        return _of_environment("target.password_env", target.password_env, environment)
     if target.password_file:
         return _of_file(target.password_file)
     return target.password
+
+
+def sentinel_password(target: Target, environment: Mapping[str, str] = os.environ) -> str:
+    """Return the password of the sentinels; empty for none. Raises ConfigError when the variable has none."""
+    return _of_environment("target.sentinel_password_env", target.sentinel_password_env, environment)
+
+
+def _of_environment(key: str, name: str | None, environment: Mapping[str, str]) -> str:
+    if not name:
+        return ""
+    if not (found := environment.get(name, "")):
+        raise ConfigError([f"{key}: {name} is not set in the environment, or empty."])
+    try:
+        found.encode()
+    except UnicodeEncodeError:
+        raise ConfigError([f"{key}: {name} is no text in UTF-8."]) from None
+    return found
 
 
 def _of_file(path: str) -> str:

@@ -56,6 +56,7 @@ class ProblemCode(StrEnum):
     MANY_SEGMENTS = "many-segments"
     NEVER_JUDGED = "never-judged"
     NO_NODE = "no-node"
+    WITHOUT_EFFECT = "without-effect"
     UNKNOWN_NAME = "unknown-name"
     NO_CONDITION = "no-condition"
     NEVER_BEGINS = "never-begins"

@@ -32,7 +32,6 @@ from loadgen.config.tables.values import (
     MAX_RATE_PER_S,
     Address,
     Alias,
-    Cluster,
     Count,
     CpuList,
     Duration,
@@ -208,9 +207,36 @@ class Target(Table):
     tls_verify: Annotated[bool, Inert("is not acted on, as tls is false")] = Field(
         default=True, description="Verify the server's certificate."
     )
-    cluster: Cluster = Field(
+    cluster: bool = Field(
         default=False,
-        description="Discover a cluster's nodes and slots. Not supported yet: true is an error.",
+        description=(
+            "The endpoints are nodes of a Redis Cluster: its other nodes are found, and each key goes to the node of "
+            "its slot, also after slots have moved or another node has taken over."
+        ),
+    )
+    sentinel_master: str = Field(
+        default="",
+        description=(
+            "The name of a master that sentinels watch: the endpoints are the sentinels, and load goes to the master "
+            "that they name, also after a fail-over."
+        ),
+        examples=["mymaster"],
+    )
+    sentinel_username: str = Field(
+        default="", description="User for AUTH at the sentinels; needs sentinel_password_env."
+    )
+    sentinel_password_env: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The environment variable with the password for AUTH at the sentinels. Default: none is sent.",
+        examples=["SENTINEL_PASSWORD"],
+    )
+    read_from: Literal["primary", "replicas", "all"] = Field(
+        default="primary",
+        description=(
+            'The nodes of a shard that are read from, in a cluster and with sentinels: "primary", "replicas" (all '
+            'alike; the primary where there is none) or "all" (the primary and all replicas alike).'
+        ),
     )
 
     @field_validator("endpoints", mode="before")
@@ -237,8 +263,13 @@ class Target(Table):
 
     @property
     def servers(self) -> int:
-        """The number of servers: those of `endpoints`, or the one that is started."""
-        return len(self.endpoints) or 1
+        """The number of servers: those of `endpoints`, or the one that is started; 1 where they are found later."""
+        return 1 if self.finds_nodes else len(self.endpoints) or 1
+
+    @property
+    def finds_nodes(self) -> bool:
+        """True when the endpoints only say who the nodes are."""
+        return self.cluster or bool(self.sentinel_master)
 
 
 class Connection(Table):

@@ -270,15 +270,4 @@ def _not_tls(wanted: bool) -> bool:
     return wanted
 
 
-def _not_cluster(wanted: bool) -> bool:
-    if wanted:
-        raise Refused(
-            ProblemCode.NOT_SUPPORTED,
-            "cluster topology is not supported yet; "
-            "write cluster = false, and endpoints that each serve every key sent to them",
-        )
-    return wanted
-
-
 Tls = Annotated[bool, AfterValidator(_not_tls)]
-Cluster = Annotated[bool, AfterValidator(_not_cluster)]

@@ -15,14 +15,28 @@ from typing import Any
 
 from loadgen.config.tables import schema
 from loadgen.config.tables.cpu_list import parse_cpu_list
-from loadgen.config.tables.password import password
+from loadgen.config.tables.password import password, sentinel_password
 from loadgen.config.tables.schema import Commands, Config
 from loadgen.config.told.profile import phases, profile
-from loadgen.config.told.split import split_connections, split_range, worker_count, worker_seed
+from loadgen.config.told.split import worker_count, worker_seed
 from loadgen.errors import TargetError
-from loadgen.plan import Endpoint, KeptHistory, Keyspace, Load, Plan, Target, Weights, Wire, WorkerPlan, Workload
+from loadgen.plan import (
+    Discovery,
+    Endpoint,
+    KeptHistory,
+    Keyspace,
+    Load,
+    Plan,
+    Reads,
+    Target,
+    Weights,
+    Wire,
+    WorkerPlan,
+    Workload,
+)
 from loadgen.server_address import parse_endpoint
 from loadgen.server_plan import HOST, ServerPlan
+from loadgen.split import split_connections, split_range
 from loadgen.units import MAX_DURATION_NS, NS_PER_S
 
 _BACKOFF_NS = 5 * NS_PER_S
@@ -138,6 +152,15 @@ def _target(target: schema.Target) -> Target:
         database=target.database,
         sharding=target.sharding,
         precheck=target.precheck,
+        discovery=_discovery(target),
+    )
+
+
+def _discovery(target: schema.Target) -> Discovery | None:
+    if not target.finds_nodes:
+        return None
+    return Discovery(
+        target.sentinel_master, Reads(target.read_from), target.sentinel_username, sentinel_password(target)
     )
 
 
@@ -152,7 +175,7 @@ def _workers(config: Config, seed: int, given: tuple[int, ...]) -> tuple[WorkerP
     one_each = given and general.cpu_list is None and "threads" not in general.model_fields_set
     workers = worker_count(len(given) if one_each else general.threads, config)
     cpus = parse_cpu_list(general.cpu_list) if general.cpu_list is not None else given or (None,)
-    split = split_connections(connections, config.target.servers, workers)
+    split = split_connections(connections, [1] * config.target.servers, workers)
     ranges = split_range(config.workload.keyspace.count, workers)
     return tuple(
         WorkerPlan(

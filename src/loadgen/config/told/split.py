@@ -1,8 +1,6 @@
-"""The division of a run among its workers: connections, key ids and seeds. Pure arithmetic."""
+"""The number of workers of a run, and their seeds. Pure arithmetic."""
 
 from __future__ import annotations
-
-from itertools import pairwise
 
 from loadgen.config.tables.schema import Config
 
@@ -15,29 +13,6 @@ def worker_count(threads: int, config: Config) -> int:
     Ketama assigns each key to an endpoint, so a worker without a connection to every endpoint could not send all keys.
     """
     return max(1, min(threads, config.connection.connections // config.target.servers))
-
-
-def split_connections(connections: int, endpoints: int, workers: int) -> list[tuple[int, ...]]:
-    """Return, for each worker, its number of connections to each endpoint.
-
-    Endpoints' totals differ by at most 1, workers' totals as well, and so do workers' connections to one endpoint.
-    """
-    shares = [[0] * endpoints for _ in range(workers)]
-    base, extra = divmod(connections, endpoints)
-    # Dealt like cards: an endpoint continues where the one before ended, so that remainders are spread too.
-    dealt = 0
-    for endpoint in range(endpoints):
-        total = base + (endpoint < extra)
-        for worker in range(workers):
-            shares[(dealt + worker) % workers][endpoint] = total // workers + (worker < total % workers)
-        dealt += total
-    return [tuple(share) for share in shares]
-
-
-def split_range(count: int, workers: int) -> list[tuple[int, int]]:
-    """Return each worker's first id and number of ids: contiguous, covering 0 … count-1, even to within 1."""
-    bounds = [worker * count // workers for worker in range(workers + 1)]
-    return [(first, end - first) for first, end in pairwise(bounds)]
 
 
 def worker_seed(run_seed: int, index: int) -> int:

@@ -24,6 +24,7 @@ from loadgen.events import (
     SearchEnded,
     ServerAwaited,
     StepTaken,
+    TopologyChanged,
 )
 from loadgen.jobs.load.ended import JobsBegan, JobsCompared, JobsEnded, JobsProgress, QueueInspected, WorkerNoted
 from loadgen.output.paper import layout
@@ -41,7 +42,7 @@ Table = Mapping[type[Event], Callable[[Any], None]]
 Kinds = frozenset[type[Event]]
 
 OF_MONITORS: Kinds = frozenset({Monitored, MonitorGap})
-OF_LOADS: Kinds = frozenset({Configured, ServerAwaited, PhaseBegan, Sample, Result}) | OF_MONITORS
+OF_LOADS: Kinds = frozenset({Configured, ServerAwaited, PhaseBegan, Sample, TopologyChanged, Result}) | OF_MONITORS
 OF_SEARCHES: Kinds = frozenset({StepTaken, SearchEnded})
 OF_TESTS: Kinds = frozenset({SmokeBegan, SmokeEnded})
 OF_COMPARISONS: Kinds = frozenset({ContestBegan, RoundEnded, Compared, NoiseFound})

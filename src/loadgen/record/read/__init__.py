@@ -83,6 +83,8 @@ class Reading:
                 return run.phase(record)
             case "sample":
                 return run.sample(record)
+            case "topology":
+                return run.topology(record)
             case "result":
                 self._result = run.result(record, self.plan)
                 return self._result

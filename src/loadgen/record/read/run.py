@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from loadgen.command import APART
-from loadgen.events import Configured, PhaseBegan, PhaseCounted, Result, Sample
+from loadgen.events import Configured, PhaseBegan, PhaseCounted, Result, Sample, TopologyChanged
 from loadgen.faults.report import Outage
 from loadgen.judge.judging import Judging
 from loadgen.overload import Overload
@@ -153,6 +153,11 @@ def objective(record: Fields) -> Objective:
 
 def phase(record: Fields) -> PhaseBegan:
     return PhaseBegan(record.text("phase"), record.wall_s())
+
+
+def topology(record: Fields) -> TopologyChanged:
+    """Return the event of a record. Its monotonic time, which is in no record, is 0."""
+    return TopologyChanged(0, record.wall_s(), record.texts("changes"))
 
 
 def sample(record: Fields) -> Sample:

@@ -11,8 +11,15 @@ from loadgen.record.schema.shape import (
     NUMBER,
     NUMBER_OR_NULL,
     PERCENT_OR_NULL,
+    TEXT,
     TRUTH,
+    array_of,
     object_of,
+)
+
+TOPOLOGY = record(
+    "topology",
+    field("changes", array_of(TEXT), "what changed, one sentence for each change"),
 )
 
 PHASE = record(

@@ -30,7 +30,7 @@ from loadgen.record.schema.jobs import COUNTS as JOBS_COUNTS
 from loadgen.record.schema.latency import LATENCY_NS
 from loadgen.record.schema.monitors import GAP, MONITOR, READING, SERIES
 from loadgen.record.schema.objective import CHECKED
-from loadgen.record.schema.progress import PHASE, SAMPLE, USED
+from loadgen.record.schema.progress import PHASE, SAMPLE, TOPOLOGY, USED
 from loadgen.record.schema.result import OUTAGE, RESULT, SERVER, SIGNS, WORKER_SIGNS
 from loadgen.record.schema.search import SATURATION, STEP
 from loadgen.record.schema.shape import Schema
@@ -62,6 +62,7 @@ TABLES = {
     "config": (CONFIG,),
     "phase": (PHASE,),
     "sample": (SAMPLE, USED),
+    "topology": (TOPOLOGY,),
     "result": (RESULT,),
     "reading": (READING,),
     "monitor-gap": (GAP,),

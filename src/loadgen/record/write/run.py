@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from loadgen.compare.shape import Shape
-from loadgen.events import Configured, PhaseBegan, PhaseCounted, Result, Sample, per_s
+from loadgen.events import Configured, PhaseBegan, PhaseCounted, Result, Sample, TopologyChanged, per_s
 from loadgen.faults.report import Outage
 from loadgen.judge.check import Check, Checked
 from loadgen.overload import Overload
@@ -90,6 +90,10 @@ def _objective(objective: Objective) -> dict[str, Any]:
 
 def phase(event: PhaseBegan) -> dict[str, Any]:
     return {"type": "phase", "ts": timestamp(event.wall_s), "phase": event.phase}
+
+
+def topology(event: TopologyChanged) -> dict[str, Any]:
+    return {"type": "topology", "ts": timestamp(event.wall_s), "changes": [text(words) for words in event.words]}
 
 
 def sample(event: Sample) -> dict[str, Any]:

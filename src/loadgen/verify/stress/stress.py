@@ -14,6 +14,7 @@ from loadgen.monitors.plan import MonitorPlan
 from loadgen.plan import Plan
 from loadgen.reason import Reason
 from loadgen.runner import beside
+from loadgen.runner.discovery import placed
 from loadgen.runner.run import Run
 from loadgen.runner.stop import Stop
 from loadgen.signs import Ceiling
@@ -82,7 +83,7 @@ class StressTest:
     def _loaded(self, load: ShapedLoad, row: Stressed) -> Stressed:
         """Return the row with what the load came to."""
         with load.servers.up(self._tell) as up:
-            plan = load.plan.at(*up.endpoints)
+            plan = placed(load.plan.at(*up.endpoints))
             identity = identify(plan.target)
             self._emit(
                 Configured(

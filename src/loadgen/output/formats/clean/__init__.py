@@ -17,6 +17,7 @@ from loadgen.events import (
     SearchEnded,
     ServerAwaited,
     StepTaken,
+    TopologyChanged,
 )
 from loadgen.jobs.load.ended import JobsBegan, JobsCompared, JobsEnded, JobsProgress, QueueInspected, WorkerNoted
 from loadgen.output.formats.clean.campaign import Campaign
@@ -64,6 +65,7 @@ class Clean(Laid):
                 **on(PhaseBegan, run.phase),
                 **on(Sample, run.sample),
                 **on(MonitorGap, gap),
+                **on(TopologyChanged, run.topology),
                 **on(Result, run.result),
                 **on(StepTaken, search.step),
                 **on(SearchEnded, search.ended),

@@ -13,6 +13,7 @@ from loadgen.events import (
     Result,
     Sample,
     ServerAwaited,
+    TopologyChanged,
     per_s,
 )
 from loadgen.judge.check import Verdict
@@ -92,6 +93,10 @@ class Run:
     def gap(self, event: MonitorGap) -> None:
         words = (indented(words, 10) for words in self._gaps.words(event))
         self._page.print(*(self._paint(line, "yellow") for lines in words for line in lines))
+
+    def topology(self, event: TopologyChanged) -> None:
+        told = (indented(f"nodes: {printable(words)}", 10) for words in event.words)
+        self._page.print(*(self._paint(line, "yellow") for lines in told for line in lines))
 
     def result(self, event: Result) -> None:
         self._page.print(*self._result(event))

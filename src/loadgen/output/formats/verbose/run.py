@@ -12,6 +12,7 @@ from loadgen.events import (
     Result,
     Sample,
     ServerAwaited,
+    TopologyChanged,
     per_s,
 )
 from loadgen.judge.verdict import VerdictLimits
@@ -67,6 +68,9 @@ class Run:
 
     def gap(self, event: MonitorGap) -> None:
         self._log.say(event.gap.wall_s, *self._gaps.words(event), level="WARN")
+
+    def topology(self, event: TopologyChanged) -> None:
+        self._log.say(event.wall_s, *(f"nodes: {printable(words)}" for words in event.words), level="WARN")
 
     def result(self, event: Result) -> None:
         self._log.say(event.wall_s, "=== Final Results ===")
