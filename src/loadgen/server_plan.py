@@ -23,7 +23,8 @@ class ServerPlan:
     """The server's name in outputs: the server file's stem, or the program's name."""
     command: tuple[str, ...]
     """The program and its arguments, in which `{host}`, `{port}` and `{dir}` stand for the server's address and for a
-    fresh folder of its own. A program named `loadgen` is this very loadgen."""
+    fresh folder of its own, and `{socket}` for the path of a Unix socket in it. A program named `loadgen` is this very
+    loadgen."""
     target: Target
     """The server as a target: its address on loopback, and the protocol and credentials that it is checked with."""
     env: tuple[tuple[str, str], ...] = ()
@@ -48,6 +49,12 @@ class ServerPlan:
     """Regular expressions that mark a line of the log as an error, besides the built-in ones."""
     surroundings: Surroundings = SHARED
     """The namespaces, limits and libraries that the server is started in."""
+
+    @property
+    def by_socket(self) -> bool:
+        """True when the server is told the path of a Unix socket, by which it is reached then."""
+        texts = (*self.command, *(value for _, value in self.env), *(text for _, text in self.files))
+        return any("{socket}" in text for text in texts)
 
     @property
     def port(self) -> int:

@@ -81,7 +81,7 @@ SENTENCES = [
     (
         '[target.server]\ncommand = ["s", "{prt}"]',
         "bad-placeholder",
-        "has {prt}, which stands for nothing; what is filled in is {host}, {port}, {dir}",
+        "has {prt}, which stands for nothing; what is filled in is {host}, {port}, {dir}, {socket}",
     ),
     (
         '[target.server]\nbuild = ["make", "{dir}/x"]\ncommand = ["s", "{port}"]',
@@ -236,8 +236,8 @@ SENTENCES = [
     (
         '[target.server]\ncommand = ["s"]',
         "no-port",
-        "does not tell the server its port; write {port} where the program takes it, or set target.server.port to the "
-        "one it listens on anyway",
+        "does not tell the server its port; write {port} where the program takes it, {socket} for a Unix socket, or "
+        "set target.server.port to the one it listens on anyway",
     ),
     (
         '[target.server]\ncommand = ["", "{port}"]',

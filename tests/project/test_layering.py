@@ -147,7 +147,7 @@ selftest.reach ← signs plan host
 host._awake ←
 host ← units signs host._awake
 target.talk ← protocol errors escape secret greeting plan
-target ← units errors escape secret surroundings server_plan usage plan events target.talk
+target ← units errors escape secret surroundings server_address server_plan usage plan events target.talk
 monitors.reading ←
 monitors.plan ← units plan
 monitors.report ← judge.expression

@@ -138,6 +138,7 @@ def redis_calls_of(sent: dict[str, int]) -> dict[str, int]:
         "ping": "ping",
         "hello": "hello",
         "auth": "auth",
+        "select": "select",
     }
     calls: dict[str, int] = {}
     for command, count in sent.items():

@@ -231,7 +231,7 @@ class Contestants:
             assert self.file is not None, "without a CONFIG, somebody else is named"
             return named(self.load({}), self.file.stem)
         path = Path(word)
-        if "{port}" in word:
+        if "{port}" in word or "{socket}" in word:
             return self.command(word)
         if path.suffix in RESULT_FILES:
             return results.read(path)

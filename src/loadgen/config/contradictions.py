@@ -13,12 +13,14 @@ from loadgen.config.tables.objectives import GetSlo
 from loadgen.config.tables.phase import MAX_SEGMENTS
 from loadgen.config.tables.refused import ProblemCode
 from loadgen.config.tables.schema import Config, Keyspace
-from loadgen.config.tables.server import has_port
+from loadgen.config.tables.server import has
 from loadgen.config.tables.table import Path
 from loadgen.config.told.monitors import series
 from loadgen.config.told.profile import most_segments
 from loadgen.engine._history import MARK_BYTES
 from loadgen.engine._sharding import route
+from loadgen.faults.fault import Layer
+from loadgen.faults.kinds import kind_named
 from loadgen.judge.check import mistakes
 from loadgen.judge.run_metrics import vocabulary
 from loadgen.protocol import PROTOCOLS, Wire
@@ -86,12 +88,12 @@ def _one_server_or_endpoints(config: Config) -> Iterator[Problem]:
 
 def _server_is_told_its_port(config: Config) -> Iterator[Problem]:
     server = config.target.server
-    if server is not None and not server.port and not has_port(server):
+    if server is not None and not server.port and not has("{port}", server) and not has("{socket}", server):
         yield Problem(
             ((*_SERVER, "command"), (*_SERVER, "port")),
             ProblemCode.NO_PORT,
-            "does not tell the server its port; write {port} where the program takes it, "
-            "or set target.server.port to the one it listens on anyway",
+            "does not tell the server its port; write {port} where the program takes it, {socket} for a Unix "
+            "socket, or set target.server.port to the one it listens on anyway",
         )
 
 
@@ -407,6 +409,25 @@ def _faults_come_in_the_window(config: Config) -> Iterator[Problem]:
             )
 
 
+def _faults_of_the_network_need_one(config: Config) -> Iterator[Problem]:
+    """Yield each fault of packets or of a proxy on a server that is reached by a Unix socket."""
+    server = config.target.server
+    if server is not None and has("{socket}", server):
+        named: Path = (*_SERVER, "command")
+    elif any(parse_endpoint(text).path for text in config.target.endpoints):
+        named = _ENDPOINTS
+    else:
+        return
+    for index, fault in enumerate(config.fault):
+        kind = kind_named(fault.kind)
+        if kind is not None and kind.layer in (Layer.NET, Layer.PROXY):
+            yield Problem(
+                (("fault", index, "kind"), named),
+                ProblemCode.NO_NODE,
+                f"{fault.kind} is a fault of the network, and a Unix socket has none; have the server listen on a port",
+            )
+
+
 def _faults_need_a_length_of_time(config: Config) -> Iterator[Problem]:
     if not config.fault:
         return
@@ -506,6 +527,7 @@ _RULES: tuple[Callable[[Config], Iterator[Problem]], ...] = (
     _phases_fit_a_plan,
     _objectives_can_be_judged,
     _faults_come_in_the_window,
+    _faults_of_the_network_need_one,
     _faults_need_a_length_of_time,
     _monitors_have_names_of_their_own,
     _monitors_speak_the_servers_protocol,

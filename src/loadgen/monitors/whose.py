@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import socket
+import struct
 from collections.abc import Callable
 
 import psutil
@@ -10,8 +12,10 @@ import psutil
 from loadgen.monitors.monitor import UnderLoad, Unreadable
 from loadgen.monitors.plan import MonitorPlan
 from loadgen.plan import Endpoint
+from loadgen.target.talk.conversation import connected
 
 _EVERYWHERE = ("0.0.0.0", "::")
+_CONNECT_TIMEOUT_S = 1.0
 
 Process = tuple[int, float]
 """The number of a process, and the Unix time of its start: another process may get the number."""
@@ -100,6 +104,8 @@ def _named(name: str) -> int | None:
 
 def _listening(endpoint: Endpoint) -> int | None:
     """Return the process that listens at an address of this host; None where the system names none."""
+    if endpoint.path:
+        return _listening_at_path(endpoint)
     ours = {address.address for found in psutil.net_if_addrs().values() for address in found}
     if endpoint.address not in ours and not endpoint.address.startswith("127."):
         raise Unreadable(f"{endpoint} is on another host, whose processes cannot be read from here")
@@ -110,3 +116,15 @@ def _listening(endpoint: Endpoint) -> int | None:
             if each.status == psutil.CONN_LISTEN and each.pid and where and where.port == endpoint.port:
                 pids[where.ip] = int(each.pid)
     return next((pids[ip] for ip in (endpoint.address, *_EVERYWHERE) if ip in pids), None)
+
+
+def _listening_at_path(endpoint: Endpoint) -> int | None:
+    """Return the process that listens at a Unix socket: Linux names it to who connects (SO_PEERCRED of unix(7))."""
+    if not hasattr(socket, "SO_PEERCRED"):
+        return None
+    with contextlib.suppress(OSError), connected(endpoint, _CONNECT_TIMEOUT_S) as connection:
+        pid, _, _ = struct.unpack(
+            "3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        )
+        return pid or None
+    return None

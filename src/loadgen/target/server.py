@@ -19,6 +19,7 @@ from typing import Self
 from loadgen.errors import LoadgenError, TargetError
 from loadgen.events import Progress
 from loadgen.plan import Endpoint, Target
+from loadgen.server_address import LONGEST_PATH
 from loadgen.server_plan import HOST, ServerPlan
 from loadgen.surroundings import SHARED
 from loadgen.target import apart, build, folder, port, program
@@ -28,6 +29,9 @@ from loadgen.target.process import ProcessTree
 from loadgen.target.talk import ready
 from loadgen.units import NS_PER_S, format_duration
 from loadgen.usage import Usage
+
+_SOCKET = "server.sock"
+"""The name of the Unix socket in a server's folder."""
 
 START_ATTEMPTS = 5
 """Another process may take a free port before the server does: the server is then started again on another port."""
@@ -78,6 +82,8 @@ class ManagedServer:
         self.name = plan.name
         self.host = HOST
         self.port = plan.port
+        self.socket = ""
+        """The path of the server's Unix socket, as loadgen can connect to it; empty for a server on a port."""
         self.pid = 0
         """The process id of the server, which a restart changes."""
         self.data = Path()
@@ -98,7 +104,7 @@ class ManagedServer:
 
     @property
     def endpoint(self) -> Endpoint:
-        return Endpoint(self.host, self.port, self.host)
+        return Endpoint.at_path(self.socket) if self.socket else Endpoint(self.host, self.port, self.host)
 
     def __enter__(self) -> Self:
         folder.remove_abandoned()
@@ -289,7 +295,7 @@ class ManagedServer:
         """Start the server's program."""
         plan = self.plan
         netns = plan.surroundings.netns
-        if plan.port and not netns and port.is_taken(HOST, plan.port):
+        if plan.port and not plan.by_socket and not netns and port.is_taken(HOST, plan.port):
             holder = port.listener(plan.port) or "another process"
             raise ServerError(
                 f"Port {plan.port} of [target.server] is in use by {holder}: stop that, or leave target.server.port "
@@ -309,6 +315,12 @@ class ManagedServer:
         self.folder, self.log_path = task.data, Path(task.log)
         mount = task.apart is not None and task.apart.mount
         self.data = Path(f"/proc/{self.keeper_pid}/root{task.data}" if mount else task.data)
+        self.socket = str(self.data / _SOCKET) if plan.by_socket else ""
+        if len(os.fsencode(self.socket)) > LONGEST_PATH:
+            raise ServerError(
+                f"The path of the Unix socket {self.socket} is longer than {LONGEST_PATH} bytes: set TMPDIR to a "
+                "folder with a shorter path."
+            )
         # Counting the keeper's descendants includes daemons and ended processes.
         self._tree = ProcessTree(self._kept.process.pid, counts_root=False)
         self._log = ServerLog(os.open(task.log, os.O_RDONLY), end_of_log, plan.log_patterns, plan.target.password)
@@ -319,8 +331,15 @@ class ManagedServer:
         data = own / "data" if surroundings != SHARED else own
         self.notes = own / "notes"
 
+        values = {
+            "{host}": self.host,
+            "{port}": str(self.port),
+            "{dir}": str(data),
+            "{socket}": str(data / _SOCKET),
+        }
+
         def filled(text: str) -> str:
-            for placeholder, value in {"{host}": self.host, "{port}": str(self.port), "{dir}": str(data)}.items():
+            for placeholder, value in values.items():
                 text = text.replace(placeholder, value)
             return text
 
@@ -383,7 +402,7 @@ class ManagedServer:
     def _listens(self) -> bool:
         """Return True when a process of ours listens on the port, or the system does not say who does."""
         assert self._tree is not None
-        listener = None if self.plan.surroundings.netns else port.listener(self.port)
+        listener = None if self.plan.surroundings.netns or self.socket else port.listener(self.port)
         return listener is None or listener.pid in self._tree.pids()
 
     def _report_wait(self, waited_s: float) -> None:
@@ -398,8 +417,8 @@ class ManagedServer:
     def _check_is_ours(self) -> None:
         """Raise ServerError when a process that is not ours answers on our port."""
         assert self._tree is not None
-        if self.plan.surroundings.netns:
-            # No other process listens at an address of the server's own network.
+        if self.plan.surroundings.netns or self.socket:
+            # No other process listens at an address of the server's own network, or in its own folder.
             return
         ours, said = self._tree.pids(), self._instance.pid if self._instance is not None else 0
         if said in ours:
@@ -455,7 +474,7 @@ class ManagedServer:
                 )
         return (
             f"{self.name} did not answer on {self.endpoint} within {patience} ({answer.words}): see that its command "
-            "has {port}, or raise target.server.ready_timeout."
+            f"has {'{socket}' if self.socket else '{port}'}, or raise target.server.ready_timeout."
         )
 
 

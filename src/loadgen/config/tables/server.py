@@ -16,7 +16,7 @@ from loadgen.config.tables.refused import ProblemCode, Refused
 from loadgen.config.tables.table import Table, duration_key
 from loadgen.config.tables.values import CpuList, Duration, PositiveDuration
 
-PLACEHOLDERS = ("{host}", "{port}", "{dir}")
+PLACEHOLDERS = ("{host}", "{port}", "{dir}", "{socket}")
 
 _PLACEHOLDER = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}")
 """Other braces, such as those of JSON, are left as they are."""
@@ -30,9 +30,9 @@ _LONGEST_NAME = 255
 _SPLIT_COMMAND = '["redis-server", "--port", "{port}"]'
 
 
-def has_port(server: Server) -> bool:
-    """True when the server is given its port: on its command line, in its environment or in a file of its own."""
-    return any("{port}" in text for text in (*server.command, *server.env.values(), *server.files.values()))
+def has(placeholder: str, server: Server) -> bool:
+    """True when a server is given what the placeholder stands for: in its command, its environment or its files."""
+    return any(placeholder in text for text in (*server.command, *server.env.values(), *server.files.values()))
 
 
 def is_list(command: object) -> object:
@@ -111,21 +111,22 @@ class Server(Table):
         min_length=1,
         description=(
             "The program and its arguments. {host} and {port} are replaced by the address to listen on, {dir} by a "
-            "fresh folder for the server. A relative path to the program starts at the folder in which loadgen runs; a "
+            "fresh folder for the server, {socket} by the path of a Unix socket, over which the "
+            "load goes then. A relative path to the program starts at the folder in which loadgen runs; a "
             "program named loadgen is this loadgen itself."
         ),
         examples=[["redis-server", "--bind", "{host}", "--port", "{port}", "--dir", "{dir}"]],
     )
     env: dict[str, Word] = Field(
         default={},
-        description="Variables added to the environment; {host}, {port} and {dir} are replaced here too.",
+        description="Variables added to the environment; {host}, {port}, {dir} and {socket} are replaced here too.",
         examples=[{"LISTEN": "{host}:{port}"}],
     )
     files: dict[str, str] = Field(
         default={},
         description=(
             "Files by name, written into the server's fresh folder before the start, for a program that reads its port "
-            "from a file. {host}, {port} and {dir} are replaced; other braces are the file's own."
+            "from a file. {host}, {port}, {dir} and {socket} are replaced; other braces are the file's own."
         ),
         examples=[{"server.toml": 'listen = "{host}:{port}"'}],
     )
