@@ -122,6 +122,8 @@ class NodeCounts(Addable):
     misses: int = counted(0)
     unsent: int = counted(0)
     """Requests without a reply whose last byte never went to the kernel."""
+    answered_in_time: int = counted(0)
+    """Replies that came before the window closed."""
     opened: int = counted(0)
     """Of a phase, the connections that became ready."""
     closed: int = counted(0)

@@ -100,6 +100,7 @@ def test_all_nodes_together_are_the_totals_for_every_end(rate_per_s: int, takes:
     ends = ("ok", "errors", "timeouts", "lost", "corrupt", "unfinished", "hits", "misses", "unsent")
     assert {name: getattr(whole, name) for name in ends} == {name: getattr(total, name) for name in ends}
     assert (whole.requests, whole.sent, whole.answered) == (total.planned, total.sent, total.answered)
+    assert whole.answered_in_time == measured.answered_in_time < total.answered
     # Nothing of this holds because nothing happened.
     assert all(getattr(total, name) for name in ends if name not in ("unfinished", "unsent") or rate_per_s)
 

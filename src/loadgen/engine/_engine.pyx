@@ -445,6 +445,9 @@ cdef class Engine(Sender):
     cdef void end_window(self, int64_t now_ns) noexcept:
         """End the window: its time is over or, with a number of requests, no more replies are awaited."""
         cdef Window w = self.window
+        cdef Lane lane
+        for lane in self.lanes:
+            lane.end_window()
         self.left_waiting = self.waiting(MEASURE, min(now_ns, w.end_ns))
         self.pool.phase = DRAINING
         w.end(now_ns)

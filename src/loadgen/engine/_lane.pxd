@@ -59,6 +59,7 @@ cdef class Lane(Sink):
     cdef Moment moment        # what it counted in the window since that was last taken
     cdef Moment earlier       # what was taken of it before, so that the two together are the window
     cdef bint watched         # the moment counts
+    cdef int64_t in_time      # requests that were answered before the window ended; -1: it has not
     cdef int64_t opened_in[PHASES]   # connections that became ready, by the phase of that event
     cdef int64_t refused_in[PHASES]  # attempts that failed
     cdef int64_t closed_in[PHASES]   # ready connections that ended
@@ -97,6 +98,8 @@ cdef class Lane(Sink):
 
     # Count the window's requests from nothing, if `watched`, and connections' events of a load's phases anyway.
     cdef int begin_counts(self, bint watched) except -1
+    # The window ends: what is answered from now on is late.
+    cdef void end_window(self) noexcept
     # Return the fields of `snapshot.NodeCounts` by name, of what ended since the last call; the times of failures too.
     cdef dict take_moment(self)
     # Return the same for a whole phase so far, the window's requests in the measure phase, without times. `whole` is

@@ -68,6 +68,7 @@ cdef class Lane(Sink):
 
     cdef int begin_counts(self, bint watched) except -1:
         self.watched = watched
+        self.in_time = -1
         for phase in (WARMUP, MEASURE, DRAINING):
             self.opened_in[phase] = self.refused_in[phase] = self.closed_in[phase] = 0
         if watched:
@@ -77,6 +78,9 @@ cdef class Lane(Sink):
             self.moment.clear()
             self.earlier.clear()
         return 0
+
+    cdef void end_window(self) noexcept:
+        self.in_time = self.earlier.answered() + self.moment.answered()
 
     cdef dict take_moment(self):
         counts = self.moment.counts()
@@ -91,6 +95,7 @@ cdef class Lane(Sink):
             whole.add(self.earlier)
             whole.add(self.moment)
         counts = whole.counts()
+        counts["answered_in_time"] = whole.answered() if phase != MEASURE or self.in_time < 0 else self.in_time
         # Connections that open or end in the drain do so in the measure phase, as all that happens in the drain.
         drained = DRAINING if phase == MEASURE else phase
         own = phase != drained

@@ -26,6 +26,8 @@ cdef class Moment:
     cdef int begin(self) except -1
     # Return the fields of `snapshot.NodeCounts` by name.
     cdef dict counts(self)
+    # Return the requests that were answered: well, by an error, or by garbage.
+    cdef int64_t answered(self) noexcept
     cdef void add(self, Moment more) noexcept
     cdef void clear(self) noexcept
 

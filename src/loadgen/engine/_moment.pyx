@@ -9,7 +9,7 @@ from loadgen.engine._histogram cimport (
     Histogram, counts_add, counts_clear, counts_free, counts_init, counts_record, counts_record_censored,
     counts_record_waiting,
 )
-from loadgen.engine._sink cimport ANSWERED_WITH_ERROR, TIMED_OUT, UNFINISHED
+from loadgen.engine._sink cimport ANSWERED_WITH_ERROR, CORRUPT, TIMED_OUT, UNFINISHED
 
 
 cdef class Moment:
@@ -52,6 +52,13 @@ cdef class Moment:
             "response": Histogram.copy_of(&self.good),
             "bad": Histogram.copy_of(&self.bad),
         }
+
+    cdef int64_t answered(self) noexcept:
+        cdef int64_t answered = self.ended[<int>ANSWERED_WITH_ERROR] + self.ended[<int>CORRUPT]
+        cdef int i
+        for i in range(self.table.count * OUTCOMES):
+            answered += self.well[i]
+        return answered
 
     cdef void add(self, Moment more) noexcept:
         cdef int i
