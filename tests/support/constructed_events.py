@@ -52,7 +52,7 @@ from loadgen.runner.beside import notes
 from loadgen.severity import Severity
 from loadgen.signs import Ceiling, HostSigns, PauseAccount, Signs, WorkerSigns
 from loadgen.slo import Attainment, Evaluation, Objective, Unit, check
-from loadgen.snapshot import Backlog, ConnectionCounts, HistoryCounts, Snapshot, Tally
+from loadgen.snapshot import Backlog, ConnectionCounts, HistoryCounts, NodeCounts, Snapshot, Tally
 from loadgen.usage import ServerReport, Usage
 
 S = 1_000_000_000
@@ -644,6 +644,56 @@ def faults() -> list[Event]:
     ]
 
 
+def node(seed: int, ok: int, typical_ns: float = 45_000, **others: int) -> NodeCounts:
+    """One of several servers. Its errors have response times, and its timeouts an age."""
+    known = {"hits": ok * 3 // 4, "misses": ok // 20, "ready": 16, "wanted": 16, "answered_in_time": ok, **others}
+    bad = latencies(known.get("errors", 0) + known.get("timeouts", 0), seed + 1, unanswered=known.get("timeouts", 0))
+    return NodeCounts(ok=ok, response=latencies(ok, seed, typical_ns), bad=bad, share=1 / 3, **known)
+
+
+def endpoints() -> list[Event]:
+    """A cluster of three, of which one is slow and one failed for a while."""
+    told = plan(endpoints=3)
+    names = [str(endpoint) for endpoint in told.target.endpoints]
+    tally = Tally(planned=3000, ok=2980, errors=5, timeouts=3, lost=12, unsent=2, hits=2835, misses=145)
+    counts = (
+        node(31, 1000),
+        node(32, 1100, 190_000),
+        node(33, 880, errors=5, timeouts=3, lost=12, unsent=2, ready=15, opened=3, closed=4, refused=7),
+    )
+    redirects = {"moved": 12, "ask": 3, "redirected": 14}
+    measured = replace(
+        counted({"get": tally}, 1, failures={"reset": 12}, unanswered=3),
+        nodes=dict(zip(names, counts, strict=True)),
+        redirects=redirects,
+    )
+    opened = {name: NodeCounts(opened=16, ready=16, wanted=16, share=1 / 3) for name in names}
+    ended = before(measured, connections=48)
+    ended = {**ended, "precheck": replace(ended["precheck"], nodes=opened)}
+    interval = dict(zip(names, (node(41, 330), node(42, 370, 190_000), node(43, 280, lost=12, ready=12)), strict=True))
+    return [
+        Configured(told, "0.1.0", server="redis 7.0.15", wall_s=START_S),
+        *phases("measure"),
+        sample(0, replace(counted(good(800, 200, misses=8), 10), nodes=interval)),
+        Result(told, measured, 3 * S, phases=ended, max_rss_bytes=45_600_000, wall_s=START_S + 10),
+    ]
+
+
+def many_endpoints() -> list[Event]:
+    """So many servers that only some are shown to people: the slowest, the fastest and those with errors."""
+    told = plan(endpoints=24)
+    names = [str(endpoint) for endpoint in told.target.endpoints]
+    counts = {name: node(60 + n, 100, 30_000 + 1_000 * (n * 7 % 24)) for n, name in enumerate(names)}
+    counts[names[11]] = node(99, 60, errors=3, ready=15)
+    counts = {name: replace(each, share=1 / 24, hits=0, misses=0) for name, each in counts.items()}
+    measured = replace(counted({"set": Tally(planned=2363, ok=2360, errors=3, hits=2360)}, 1), nodes=counts)
+    return [
+        Configured(told, "0.1.0", server="redis 7.0.15", wall_s=START_S),
+        *phases("measure"),
+        Result(told, measured, 3 * S, phases={"measure": measured}, max_rss_bytes=45_600_000, wall_s=START_S + 10),
+    ]
+
+
 def monitored() -> list[Event]:
     """A run with monitors beside it: one that always read, one with gaps and a restart, and one that never read."""
     measured = counted(good(2400, 600, misses=24), 1)
@@ -730,6 +780,8 @@ RUNS: dict[str, Callable[[], list[Event]]] = {
         watched,
         overloaded,
         faults,
+        endpoints,
+        many_endpoints,
         monitored,
     )
 }

@@ -9,7 +9,7 @@ from loadgen.output.tui.line import Column, Line, cells, cut, headings
 from loadgen.output.tui.load import Load
 from loadgen.output.tui.numbers import rounded
 from loadgen.output.tui.subject import Block, Stage, Subject
-from loadgen.output.words import figures, progress, search, sentences
+from loadgen.output.words import figures, nodes, progress, search, sentences
 from loadgen.overload import BACKLOG_NS, lateness_ns
 from loadgen.percentiles import percentiles
 from loadgen.phase import Phase
@@ -24,6 +24,8 @@ _COLUMNS: tuple[Column, ...] = (
     ("count", 9),
 )
 _LABEL = 14
+_AROUND_NODES = 9
+"""The most lines of the block beside those of the endpoints, as far as they matter more than these."""
 
 
 def subject(load: Load, now_s: float) -> Subject:
@@ -65,6 +67,7 @@ def block(load: Load, width: int, height: int, now_s: float) -> Block:
         _row("so far", load.measured),
         _rates(load),
         _fact("connections", _connections(load)),
+        *_nodes(load, height - _AROUND_NODES),
         *(_fact("faults", words, "warn") for words in _faults(load, now_s)),
         _generator(load),
         *_monitors(load),
@@ -168,6 +171,14 @@ def _connections(load: Load) -> str:
     if used := load.sample.server:
         words += f", server's CPU {figures.cpu(used)}"
     return words
+
+
+def _nodes(load: Load, most: int) -> list[Line]:
+    """Return a line for each server of the newest interval; nothing for a single server."""
+    if load.sample is None or most < 2:
+        return []
+    said = nodes.interval(load.sample.interval, load.sample.interval_ns, most)
+    return [_fact("" if n else "endpoints", words, "warn" if fails else "") for n, (words, fails) in enumerate(said)]
 
 
 def _faults(load: Load, now_s: float) -> list[str]:

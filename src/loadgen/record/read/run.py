@@ -25,6 +25,7 @@ from loadgen.plan import (
     Workload,
 )
 from loadgen.protocol import PROTOCOLS
+from loadgen.record.read import nodes
 from loadgen.record.read.accounts import (
     check,
     checked,
@@ -175,6 +176,7 @@ def sample(record: Fields) -> Sample:
             response={_first(tallies): response} if response.count else {},
             backlog=_backlog(record.part("backlog")) if record.may("backlog") else Backlog(),
             lag_ours=shown_in_us(record.part("lag_ours"), total.answered) if record.may("lag_ours") else Histogram(),
+            nodes=nodes.in_sample(record),
         ),
         server=usage(record.part("server"), interval_ns) if record.may("server") else None,
         offered=round(float(record.may("offered_s", 0)) * interval_ns / NS_PER_S),
@@ -296,6 +298,8 @@ def _measured(record: Fields) -> Snapshot:
         service=clocks["service"],
         **(_lags(record, lag) if lag is not None else {}),
         errors=errors(record),
+        nodes=nodes.in_result(record),
+        redirects=dict(record.may("redirects", {})),
         connections=counts,
         failures=failures,
         rx_bytes=record.count("rx_bytes"),

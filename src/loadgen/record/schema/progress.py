@@ -6,6 +6,7 @@ from loadgen.phase import Phase
 from loadgen.record.schema.accounts import COMMANDS
 from loadgen.record.schema.field import field, fields, part, record
 from loadgen.record.schema.latency import LATENCY, US, marked, names_of
+from loadgen.record.schema.nodes import IN_SAMPLE
 from loadgen.record.schema.shape import (
     COUNT,
     NUMBER,
@@ -97,6 +98,7 @@ SAMPLE = record(
         ),
         optional=True,
     ),
+    IN_SAMPLE,
     field(
         "server",
         USED.schema,

@@ -29,6 +29,7 @@ from loadgen.record.schema.jobs import (
 from loadgen.record.schema.jobs import COUNTS as JOBS_COUNTS
 from loadgen.record.schema.latency import LATENCY_NS
 from loadgen.record.schema.monitors import GAP, MONITOR, READING, SERIES
+from loadgen.record.schema.nodes import NODE
 from loadgen.record.schema.objective import CHECKED
 from loadgen.record.schema.progress import PHASE, SAMPLE, TOPOLOGY, USED
 from loadgen.record.schema.result import OUTAGE, RESULT, SERVER, SIGNS, WORKER_SIGNS
@@ -67,6 +68,7 @@ TABLES = {
     "reading": (READING,),
     "monitor-gap": (GAP,),
     "monitors": (MONITOR, SERIES),
+    "nodes": (NODE,),
     "outages": (OUTAGE,),
     "latency": (LATENCY_NS,),
     "counts": (COUNTS,),

@@ -7,6 +7,7 @@ from loadgen.record.schema.field import field, fields, part, record
 from loadgen.record.schema.history import HISTORY
 from loadgen.record.schema.latency import CLOCKS, COMMAND_US, LAG, LATENCY
 from loadgen.record.schema.monitors import MONITORS
+from loadgen.record.schema.nodes import NODES, REDIRECTS
 from loadgen.record.schema.objective import ANSWERED, CHECK
 from loadgen.record.schema.progress import BACKLOG
 from loadgen.record.schema.shape import (
@@ -284,6 +285,8 @@ RESULT = record(
         "what became of each node that faults were on, see below; absent without faults",
         optional=True,
     ),
+    NODES,
+    REDIRECTS,
     HISTORY,
     MONITORS,
     field("signs", SIGNS.schema, "what the machine did to the generator in the measure phase, see below"),

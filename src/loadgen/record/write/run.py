@@ -11,6 +11,7 @@ from loadgen.faults.report import Outage
 from loadgen.judge.check import Check, Checked
 from loadgen.overload import Overload
 from loadgen.plan import Plan, Segment
+from loadgen.record.write import nodes
 from loadgen.record.write.accounts import all_counts, connections, counts, examples, history, totals, verdict
 from loadgen.record.write.latency import in_ns, in_us, lag_payloads, payloads
 from loadgen.record.write.monitors import monitors
@@ -112,6 +113,7 @@ def sample(event: Sample) -> dict[str, Any]:
         "commands": {command: counts(interval.tallies[command]) for command in interval.commands},
         **({"service": in_us(interval.latency(clock="service")), "lag": in_us(interval.lag)} if scheduled else {}),
         **(_strain(event) if scheduled or event.offered else {}),
+        **nodes.in_sample(event),
         **({"server": _usage(event.server, interval.sent)} if event.server is not None else {}),
     }
 
@@ -190,6 +192,7 @@ def result(event: Result) -> dict[str, Any]:
         **({"faults": [report(each, event.began_ns) for each in event.faults]} if event.faults else {}),
         **({"outages": [_outage(each, event.began_ns) for each in event.outages]} if event.faults else {}),
         **({"phases": [_phase(each) for each in event.by_phase]} if event.by_phase else {}),
+        **nodes.in_result(event),
         **history(event.history),
         **monitors(event.monitors),
         "signs": _signs(event.signs),

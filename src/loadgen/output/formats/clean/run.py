@@ -22,9 +22,10 @@ from loadgen.output.formats import monitors
 from loadgen.output.formats.clean import account
 from loadgen.output.formats.clean.search import step_header
 from loadgen.output.paper.columns import PLAIN, WATCHED
-from loadgen.output.paper.layout import WIDTH, fact, facts, indented, rule, width
+from loadgen.output.paper.grid import fitting, grid
+from loadgen.output.paper.layout import WIDTH, fact, facts, indented, rule, width, wrapped
 from loadgen.output.paper.page import Page
-from loadgen.output.words import checks, faults, figures, search, sentences, slo
+from loadgen.output.words import checks, faults, figures, nodes, search, sentences, slo
 from loadgen.output.words.monitors import Gaps
 from loadgen.percentiles import IN_ROWS
 from loadgen.phase import Phase
@@ -176,12 +177,14 @@ class Run:
             *fact("bandwidth", sentences.bandwidth(event, event.measured)),
             *fact("hit rate", hit_rate),
             *fact("connections", sentences.connections(event, grouped)),
+            *fact("redirects", nodes.redirects(event.measured.redirects)),
             *fact("generator", sentences.client(event)),
             *fact("history", sentences.history(event.history, figures.grouped)),
             *fact("self-test", sentences.standing(event, figures.grouped)),
             "",
             *(self._latency(event) if total.planned else [NOTHING_MEASURED.words]),
             "",
+            *self._nodes(event),
             *monitors.painted(event.monitors, self._paint),
             *self._by_phase(event),
             *self._objectives(event),
@@ -199,6 +202,20 @@ class Run:
         title = f"latency{'count':>{columns.left - len('latency')}}"
         labels = columns.percentiles([label for _, label, _ in IN_ROWS])
         return [self._paint(f"{title}{labels}", "bold"), *rows]
+
+    def _nodes(self, event: Result) -> list[str]:
+        """Return the table of the servers, with an empty line after it; nothing for a single server."""
+        found = nodes.nodes(event.measured)
+        if not found:
+            return []
+        seen = nodes.shown(found)
+        rows = [nodes.cells(node, event.duration_ns) for node in seen]
+        places = fitting(nodes.HEADINGS, rows, nodes.left_out(found))
+        headings, *lines = grid(nodes.HEADINGS, rows, places)
+        painted = (
+            line if node.is_whole else self._paint(line, "yellow") for node, line in zip(seen, lines, strict=True)
+        )
+        return [self._paint(headings, "bold"), *painted, *wrapped(nodes.hidden(found, seen)), ""]
 
     def _by_phase(self, event: Result) -> list[str]:
         """Return the table of the load's phases, with an empty line after it; nothing without phases."""

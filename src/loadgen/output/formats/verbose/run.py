@@ -20,7 +20,7 @@ from loadgen.output.formats import monitors
 from loadgen.output.formats.verbose import account
 from loadgen.output.paper.layout import hung
 from loadgen.output.paper.log import Log
-from loadgen.output.words import checks, faults, figures, search, sentences, slo
+from loadgen.output.words import checks, faults, figures, nodes, search, sentences, slo
 from loadgen.output.words.monitors import Gaps
 from loadgen.percentiles import IN_ROWS
 from loadgen.phase import Phase
@@ -177,9 +177,12 @@ def _result(event: Result) -> list[str]:
         f"bandwidth: {sentences.bandwidth(event, event.measured)}",
         *([f"hit_rate: {hit_rate}"] if hit_rate else []),
     ]
+    redirects = nodes.redirects(event.measured.redirects)
     standing, kept = sentences.standing(event), sentences.history(event.history)
     phases = [f"phase {number}: {_counted(each)}" for number, each in enumerate(event.by_phase, 1)]
     remarks = [
+        *(f"endpoint {words}" for words in nodes.lines(event)),
+        *([f"redirects: {redirects}"] if redirects else []),
         f"connections: {sentences.connections(event)}",
         f"client: {_client(event)}",
         *([f"history: {kept}"] if kept else []),
