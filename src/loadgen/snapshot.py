@@ -95,6 +95,8 @@ class ConnectionCounts(Addable):
     """Ready connections that ended, from either side."""
     reconnects: int = counted(0)
     active: int = state(0, operator.add)
+    resumed: int = counted(0)
+    """TLS handshakes that went on with the session of an earlier connection."""
 
 
 @dataclass(frozen=True, slots=True)

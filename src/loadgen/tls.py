@@ -18,6 +18,9 @@ VERSIONS = {
     "1.3": ssl.TLSVersion.TLSv1_3,
 }
 
+LEAST_VERSION = "1.2"
+"""The lowest version unless one is given, as in Python's own contexts."""
+
 CAN_SET_CIPHERSUITES = hasattr(ssl.SSLContext, "set_ciphersuites")
 """Python's ssl has no call for the suites of TLS 1.3 before Python 3.15."""
 
@@ -46,6 +49,11 @@ def context(plan: TlsPlan) -> ssl.SSLContext:
     for step in _steps(plan):
         step(plan, made)
     return made
+
+
+def name_of(plan: TlsPlan, host: str) -> str:
+    """Return the name that the certificate of a server at a host must carry; `localhost` for a Unix socket."""
+    return plan.hostname or host or "localhost"
 
 
 def mistakes(plan: TlsPlan) -> Iterator[BadTlsError]:
@@ -97,24 +105,27 @@ def _certificate(plan: TlsPlan, made: ssl.SSLContext) -> None:
         _readable("key", plan.key)
     key = plan.key or plan.cert
     field = "key" if plan.key else "cert"
+    is_encrypted = False
+
+    def password() -> str:
+        # OpenSSL would ask on the terminal.
+        nonlocal is_encrypted
+        is_encrypted = True
+        if not plan.key_password:
+            raise BadTlsError(field, f"names {key}, which {_HAS_A_PASSWORD}")
+        return plan.key_password
+
     try:
-        # A callable, as OpenSSL asks on the terminal where it is given None.
-        made.load_cert_chain(plan.cert, plan.key or None, lambda: _password(plan, field, key))
+        made.load_cert_chain(plan.cert, plan.key or None, password)
     except ssl.SSLError as error:
         reason = error.reason or ""
         if "MISMATCH" in reason:
             raise BadTlsError("key", f"names {key}, which is not the key of the certificate in {plan.cert}") from None
-        if "DECRYPT" in reason:
+        if is_encrypted:
             raise BadTlsError(field, f"names {key}, which the password of tls_key_password_env does not open") from None
         if not _has_certificate(plan.cert):
             raise BadTlsError("cert", f"names {plan.cert}, which has no certificate in PEM") from None
         raise BadTlsError(field, f"names {key}, which has no private key in PEM") from None
-
-
-def _password(plan: TlsPlan, field: str, key: str) -> str:
-    if not plan.key_password:
-        raise BadTlsError(field, f"names {key}, which {_HAS_A_PASSWORD}")
-    return plan.key_password
 
 
 def _has_certificate(path: str) -> bool:
@@ -126,12 +137,12 @@ def _has_certificate(path: str) -> bool:
 
 
 def _versions(plan: TlsPlan, made: ssl.SSLContext) -> None:
-    least = VERSIONS[plan.min_version] if plan.min_version else ssl.TLSVersion.MINIMUM_SUPPORTED
-    most = VERSIONS[plan.max_version] if plan.max_version else ssl.TLSVersion.MAXIMUM_SUPPORTED
-    if plan.min_version and plan.max_version and float(plan.min_version) > float(plan.max_version):
-        raise BadTlsError("min_version", f"{plan.min_version} is above tls_max_version {plan.max_version}")
-    made.minimum_version = least
-    made.maximum_version = most
+    least = plan.min_version or min(LEAST_VERSION, plan.max_version or LEAST_VERSION)
+    if plan.max_version:
+        if least > plan.max_version:
+            raise BadTlsError("min_version", f'"{least}" is above tls_max_version = "{plan.max_version}"; swap them')
+        made.maximum_version = VERSIONS[plan.max_version]
+    made.minimum_version = VERSIONS[least]
 
 
 def _ciphers(plan: TlsPlan, made: ssl.SSLContext) -> None:
@@ -173,6 +184,10 @@ CLOSED = (
     "(then leave target.tls out)"
 )
 
+SILENT = (
+    "the server does not answer in the TLS handshake: its port may be one for plain text (then leave target.tls out)"
+)
+
 _TRUST = (
     "name its authority by target.tls_ca_file (--cacert), or verify nothing by target.tls_verify = false (--insecure)"
 )
@@ -196,7 +211,7 @@ _CERTIFICATE = {
     64: ("the server's certificate is for another address", _NAME),
 }
 
-_NOT_TLS = "the server's answer is no TLS: leave target.tls (--tls) out, or name the port on which it speaks TLS"
+_NOT_TLS = "the server answers in plain text: leave target.tls (--tls) out, or name the port on which it speaks TLS"
 _NO_VERSION = (
     "the server and this plan have no version of TLS in common: check target.tls_min_version and target.tls_max_version"
 )
@@ -222,6 +237,7 @@ _REASONS = {
     "NO_CIPHERS_AVAILABLE": _NO_CIPHER,
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": _NO_CERTIFICATE,
     "TLSV1_ALERT_UNKNOWN_CA": _BAD_CERTIFICATE,
+    "TLSV1_ALERT_DECRYPT_ERROR": _BAD_CERTIFICATE,
     "SSLV3_ALERT_BAD_CERTIFICATE": _BAD_CERTIFICATE,
     "SSLV3_ALERT_UNSUPPORTED_CERTIFICATE": _BAD_CERTIFICATE,
     "SSLV3_ALERT_CERTIFICATE_UNKNOWN": _BAD_CERTIFICATE,

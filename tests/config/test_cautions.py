@@ -21,7 +21,8 @@ def warnings(tmp_path: Path, text: str, *overrides: str) -> list[str]:
     [
         ('[general]\nio_engine = "auto"', "2:1: general.io_engine", "not acted on"),
         ('[target]\ntls_hostname = "a"', "2:1: target.tls_hostname", "tls is false"),
-        ("[target]\ntls_verify = true", "2:1: target.tls_verify", "tls is false"),
+        ("[target]\ntls_verify = false", "2:1: target.tls_verify", "tls is false"),
+        ('[target]\ntls_cert = "c.pem"', "2:1: target.tls_cert", "tls is false"),
         ("[momento]\nttl_seconds = 1", "1:2: momento", "not supported"),
         ("[workload]\nrate_limit = 5\n" + SEARCH, "2:1: workload.rate_limit", "not acted on: the search sets the rate"),
         (SEARCH + PHASE, "3:12: workload.phase", "is not acted on: the search sets the rate"),

@@ -13,7 +13,6 @@ PIPELINED = "[connection]\nconnections = 4\npipeline_depth = 8\n"
 THEIR_KEYS = [
     '[timestamps]\nenabled = true\nmode = "userspace"\n',
     '[admin]\nparquet_interval = "1s"\n',
-    "[target]\ntls_verify = true\n",
     '[general]\nio_engine = "uring"\n',
     "[momento]\nttl_seconds = 60\n",
     "[workload]\nset_on_miss = true\n",

@@ -75,7 +75,7 @@ def test_every_problem_is_reported_at_once_in_the_order_of_the_file(tmp_path: Pa
 [target]
 protocol = "memcach"
 endpoints = ["127.0.0.1:6379", "::1:6379"]
-tls = true
+tls = "yes"
 [general]
 duration = "5x"
 bogus = 1
@@ -126,11 +126,13 @@ count = 257
         ('[target]\nprotocol = "memcache-binary"', "2:1: target.protocol", "not-supported"),
         ('[target]\nprotocol = "momento"', "2:1: target.protocol", "not-supported"),
         ('[target]\nprotocol = "RESP3"', "2:1: target.protocol", "no-choice"),
-        ("[target]\ntls = true", "2:1: target.tls", "not-supported"),
         ('[target]\nprotocol = "memcache"\ncluster = true', "3:1: target.cluster", "resp-only"),
         ('[target]\nsentinel_master = "one"\ncluster = true', "2:1: target.sentinel_master", "two-targets"),
         ('[target]\nread_from = "all"', "2:1: target.read_from", "without-effect"),
-        ('[target]\nsentinel_master = "one"\nsentinel_username = "who"', "3:1: target.sentinel_username", "no-password"),
+        ('[target]\nsentinel_master = "one"\nsentinel_username = "w"', "3:1: target.sentinel_username", "no-password"),
+        ('[target]\ntls = true\ntls_ca_file = "/no/such"', "3:1: target.tls_ca_file", "tls-unusable"),
+        ('[target]\ntls = true\ntls_key = "/no/such"', "3:1: target.tls_key", "no-certificate"),
+        ('[target]\ntls = true\ntls_max_version = "2"', "3:1: target.tls_max_version", "no-choice"),
         ('[target]\ntls = "no"', "2:1: target.tls", "wrong-type"),
         ('[target]\nprotocol = "memcache"\npassword = "x"', "3:1: target.password", "resp-only"),
         ('[target]\nprotocol = "memcache"\nusername = "x"', "3:1: target.username", "resp-only"),

@@ -262,9 +262,14 @@ SENTENCES = [
         '"momento" is not supported; write one of "resp", "resp3", "memcache", "ping"',
     ),
     (
-        "[target]\ntls = true",
-        "not-supported",
-        "TLS is not supported yet; write tls = false and name a port that the server answers in plain text",
+        '[target]\ntls = true\ntls_ca_file = "/no/such"',
+        "tls-unusable",
+        "names /no/such, which cannot be read: No such file or directory",
+    ),
+    (
+        '[target]\ntls = true\ntls_key = "/no/such"',
+        "no-certificate",
+        "belongs to a client's certificate; name that by tls_cert",
     ),
     (
         "[target]\ncluster = true",

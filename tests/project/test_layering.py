@@ -84,6 +84,7 @@ engine._time ← engine._clock
 engine._transport ←
 engine._tls ← tls engine._transport
 engine._server ← engine._transport
+engine._tls_face ← engine._tls engine._transport
 engine._connection ← _buffer _mark _request _codec engine._values engine._pipeline engine._transport
 engine._pauses ← engine._time
 engine._reactor ← engine._clock engine._time
@@ -146,7 +147,7 @@ selftest.reach ← signs plan host
 # What touches the machine: its processes, other servers, and the workers.
 host._awake ←
 host ← units signs host._awake
-target.talk ← protocol errors escape secret greeting plan
+target.talk ← protocol errors escape secret greeting plan tls
 target ← units errors escape secret surroundings server_address server_plan usage plan events target.talk
 monitors.reading ←
 monitors.plan ← units plan
@@ -449,7 +450,7 @@ config.told ← split units errors server_address server_plan plan stats judge.v
     smoke.limits faults.fault faults.kinds judge.expression monitors.plan monitors config.tables
     judge.check soak.bands
 config ← judge.expression
-    units lazy protocol errors escape server_address judge.check judge.run_metrics
+    units lazy protocol errors escape tls server_address judge.check judge.run_metrics
     faults.fault faults.kinds trial.metrics trial.observed trial.plan trial.scenario
     engine._history engine._sharding config.tables config.document config.told verify.reply verify.step
     verify.expectation verify.spec jobs jobs.cron jobs.load

@@ -148,6 +148,7 @@ def test_connections_are_those_of_the_whole_run_and_active_of_the_end() -> None:
         "failed": 2,
         "closed": 4,
         "reconnects": 6,
+        "resumed": 0,
         "failures": {"refused": 2, "eof": 3, "reset": 1},
     }
     assert (result["conns_active"], result["conns_failed"]) == (50, 2)

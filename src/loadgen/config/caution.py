@@ -76,6 +76,7 @@ def _not_acted_on_here(config: Config, document: Document) -> Iterator[tuple[Pat
     for name, rounds in (("compare", config.compare), ("gate", config.gate)):
         if rounds.rate:
             yield (name, "load_share"), f"is not acted on: {name}.rate says what is offered"
+    yield from _of_tls(config)
     if not PROTOCOLS[config.target.protocol].has_keys:
         for name in ("keyspace", "commands", "values"):
             yield ("workload", name), 'is not acted on: the protocol "ping" sends PING only'
@@ -90,6 +91,19 @@ def _not_acted_on_here(config: Config, document: Document) -> Iterator[tuple[Pat
         )
     if workload.backfill_on_miss and workload.commands.get == 0:
         yield ("workload", "backfill_on_miss"), "is not acted on: with get = 0 nothing is read, and so nothing missed"
+
+
+def _of_tls(config: Config) -> Iterator[tuple[Path, str]]:
+    target = config.target
+    given = {name: getattr(target, name) for name in type(target).model_fields if name.startswith("tls_")}
+    if not target.tls:
+        for name, value in given.items():
+            if value != type(target).model_fields[name].default:
+                yield ("target", name), "is not acted on, as tls is false"
+    elif not target.tls_verify:
+        for name in ("tls_ca_file", "tls_ca_dir"):
+            if given[name] is not None:
+                yield ("target", name), "is not acted on: with tls_verify = false any certificate is taken"
 
 
 def _of_the_schedule(config: Config, document: Document) -> Iterator[tuple[Path, str]]:

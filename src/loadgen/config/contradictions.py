@@ -17,14 +17,17 @@ from loadgen.config.tables.server import has
 from loadgen.config.tables.table import Path
 from loadgen.config.told.monitors import series
 from loadgen.config.told.profile import most_segments
+from loadgen.config.told.tls import tls_plan
 from loadgen.engine._history import MARK_BYTES
 from loadgen.engine._sharding import route
+from loadgen.errors import ConfigError
 from loadgen.faults.fault import Layer
 from loadgen.faults.kinds import kind_named
 from loadgen.judge.check import mistakes
 from loadgen.judge.run_metrics import vocabulary
 from loadgen.protocol import PROTOCOLS, Wire
 from loadgen.server_address import parse_endpoint
+from loadgen.tls import mistakes as mistakes_of_tls
 from loadgen.units import MAX_DURATION_NS, format_duration
 
 FEW_KEYS = 2**12
@@ -166,6 +169,29 @@ def _nodes_are_found_one_way(config: Config) -> Iterator[Problem]:
             ProblemCode.NO_PASSWORD,
             "needs a password; name the variable that has it in sentinel_password_env",
         )
+
+
+def _tls_can_be_used(config: Config) -> Iterator[Problem]:
+    target = config.target
+    if not target.tls:
+        return
+    if target.tls_cert is None:
+        for key, value in (("tls_key", target.tls_key), ("tls_key_password_env", target.tls_key_password_env)):
+            if value is not None:
+                yield Problem(
+                    (("target", key),),
+                    ProblemCode.NO_CERTIFICATE,
+                    "belongs to a client's certificate; name that by tls_cert",
+                )
+        # The remaining keys are looked at without the password of a key.
+        target = target.model_copy(update={"tls_key": None, "tls_key_password_env": None})
+    try:
+        plan = tls_plan(target)
+    except ConfigError:
+        # The loader reports the variable that is not set when it reads passwords.
+        return
+    for mistake in mistakes_of_tls(plan) if plan is not None else ():
+        yield Problem((("target", f"tls_{mistake.field}"),), ProblemCode.TLS_UNUSABLE, mistake.words)
 
 
 def _only_resp_knows_hello(config: Config) -> Iterator[Problem]:
@@ -512,6 +538,7 @@ _RULES: tuple[Callable[[Config], Iterator[Problem]], ...] = (
     _one_password,
     _only_resp_knows_hello,
     _nodes_are_found_one_way,
+    _tls_can_be_used,
     _every_endpoint_gets_a_connection,
     _ids_fit_keys,
     _protocol_takes_the_key,

@@ -1,7 +1,7 @@
 """The connections of one worker. `_pool.pxd` describes their life."""
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
-from libc.errno cimport EAGAIN
+from libc.errno cimport EAGAIN, ETIMEDOUT
 from libc.stdint cimport UINT64_MAX, int64_t, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 
@@ -10,7 +10,7 @@ cimport cython
 from loadgen._buffer cimport BLOCK, Cursor
 from loadgen.engine._connection cimport (
     ASKING_BYTES, CONNECT_TIMEOUT, CONNECTING, DOWN, END_OF_FILE, GONE, GREETING, LOCAL, NOTHING, PROTOCOL, READY,
-    RESET, TURNED_AWAY, UNASKED, UNREACHABLE, WRONG_VALUE,
+    RESET, TLS_FAILED, TURNED_AWAY, UNASKED, UNREACHABLE, WRONG_VALUE,
     Read, connection_begin, connection_close, connection_encode, connection_finish, connection_flush,
     connection_free, connection_has_unsent, connection_init, connection_read, connection_received,
 )
@@ -290,7 +290,7 @@ cdef class Pool(Watcher):
         cdef uint32_t kept
         cdef int failure = c.failure, error = c.error
         cdef Read read
-        while c.state == READY and received:
+        while (c.state == READY or self.encrypted and c.state == GREETING) and received:
             received = 0
             kept = c.pipe.kept
             read = connection_read(c, self.net, self.buffer, READ_BUFFER, &received)
@@ -298,6 +298,9 @@ cdef class Pool(Watcher):
             # The replies arrived after the attempt to write.
             now_ns = self.time.now_ns()
             if read == GONE:
+                if c.failure == TLS_FAILED:
+                    # The server has said why it takes no bytes.
+                    failure, error = c.failure, c.error
                 break
             if read == NOTHING:
                 continue
@@ -529,7 +532,7 @@ cdef class Pool(Watcher):
         if name not in self.examples:
             self.examples[name] = self.net.words(c.error) if c.error else ""
             if c.failure == CONNECT_TIMEOUT and c.connected_ns and self.encrypted and not c.secured_ns:
-                self.examples[name] = "in the TLS handshake"
+                self.examples[name] = self.net.words(ETIMEDOUT)
 
     cdef void explain_garbage(self, Connection *c, int reason, Cursor *cursor) noexcept:
         """Keep the first bytes that were not understood, or that belong to another request than the oldest."""
@@ -566,6 +569,7 @@ cdef class Pool(Watcher):
             "closed": self.closed,
             "reconnects": self.reconnects,
             "active": self.active,
+            "resumed": self.net.resumptions(),
         }
 
     def failure_counts(self):

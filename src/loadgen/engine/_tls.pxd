@@ -56,14 +56,14 @@ cdef class Secured:
 cdef class Tls(Transport):
     cdef Transport below
     cdef object context         # an ssl.SSLContext
-    cdef str hostname           # in place of the addresses' hosts; empty for none
+    cdef object plan            # a plan.TlsPlan
     cdef bint resume
     cdef list streams           # by number: None, or a Secured
     cdef dict sessions          # the newest by server
     cdef Span span
     cdef char *cipher           # CIPHER bytes that every read of the transport below goes through; owned
     cdef str said               # why a stream last failed
-    cdef readonly int64_t resumed  # handshakes that resumed a session
+    cdef int64_t resumed        # handshakes that resumed a session
 
     cdef int open(self, int stream, const char *address, size_t size, const char *host) except -1
     # The calls of a Transport, with the GIL.

@@ -4,7 +4,7 @@ import ssl
 
 from cpython.buffer cimport PyBuffer_FillInfo
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
-from libc.errno cimport EAGAIN, EPROTO
+from libc.errno cimport EAGAIN, EPROTO, ETIMEDOUT
 from libc.stdint cimport uint8_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy
@@ -43,7 +43,7 @@ cdef class Tls(Transport):
     def __cinit__(self, Transport below, plan):
         self.below = below
         self.context = tls.context(plan)
-        self.hostname = plan.hostname
+        self.plan = plan
         self.resume = plan.resume
         self.streams = []
         self.sessions = {}
@@ -100,13 +100,18 @@ cdef class Tls(Transport):
         self.below.close(stream)
 
     cdef str words(self, int error):
-        return self.said if error == EPROTO else self.below.words(error)
+        if error == EPROTO:
+            return self.said
+        return tls.SILENT if error == ETIMEDOUT else self.below.words(error)
+
+    cdef int64_t resumptions(self) noexcept:
+        return self.resumed
 
     # ── The handshake ───────────────────────────────────────────────────────────────────────────────────────────────
 
     cdef int open(self, int stream, const char *address, size_t size, const char *host) except -1:
         cdef Secured s = Secured.__new__(Secured)
-        s.name = self.hostname or (<bytes>host).decode()
+        s.name = tls.name_of(self.plan, (<bytes>host).decode())
         s.server = (<bytes>address[:size], s.name)
         while len(self.streams) <= stream:
             self.streams.append(None)
@@ -148,7 +153,7 @@ cdef class Tls(Transport):
 
     cdef int begin(self, Secured s) except -1:
         incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
-        s.ssl = self.context.wrap_bio(incoming, outgoing, server_hostname=s.name or None,
+        s.ssl = self.context.wrap_bio(incoming, outgoing, server_hostname=s.name,
                                       session=self.sessions.get(s.server))
         s.decrypt, s.encrypt, s.give, s.take = s.ssl.read, s.ssl.write, incoming.write, outgoing.read
         return 0

@@ -4,7 +4,7 @@
 # reactor reports when to try again. An error is returned as its errno, below zero.
 
 from libc.stddef cimport size_t
-from libc.stdint cimport uint32_t
+from libc.stdint cimport int64_t, uint32_t
 
 # A server's address: a sockaddr, ready for connect(2), of IPv4, IPv6 or a Unix socket.
 cdef struct Address:
@@ -48,6 +48,8 @@ cdef class Transport:
     cdef void close(self, int stream) noexcept nogil
     # Describe an error, an errno above 0.
     cdef str words(self, int error)
+    # Return how many handshakes so far went on with an earlier stream's session.
+    cdef int64_t resumptions(self) noexcept
 
 
 cdef class Sockets(Transport):

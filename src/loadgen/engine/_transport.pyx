@@ -5,6 +5,7 @@ import socket
 
 from cpython.bytes cimport PyBytes_AS_STRING
 from libc.errno cimport EAGAIN, EINPROGRESS, EINTR, ENOTCONN, errno
+from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 cdef extern from * nogil:
@@ -152,6 +153,9 @@ cdef class Transport:
 
     cdef str words(self, int error):
         return os.strerror(error)
+
+    cdef int64_t resumptions(self) noexcept:
+        return 0
 
 
 cdef class Sockets(Transport):

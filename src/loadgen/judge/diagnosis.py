@@ -49,6 +49,9 @@ REMEDIES = (
     (("SERVER_ERROR",), "see the log of the server, or of the proxy before it"),
 )
 
+# The most characters of a sentence on TLS, which has its remedy.
+_LONGEST_TLS = 400
+
 # The most lines of a server's log that a sentence quotes.
 _MOST_QUOTED = 2
 TIMEOUTS_REMEDY = "see whether the server is stuck or overloaded, or raise connection.request_timeout"
@@ -87,6 +90,9 @@ def why_not(plan: Plan, endpoint: Endpoint, failures: Mapping[str, int], example
                 f"Nothing is listening on {where} (connection refused). Start a server, or use --embedded for the "
                 "built-in one."
             )
+        case Failure.TLS | Failure.CONNECT_TIMEOUT if words:
+            # A timeout has words when it came in the handshake.
+            return f"TLS with {where} failed: {printable(examples[most], _LONGEST_TLS)}."
         case Failure.CONNECT_TIMEOUT:
             return (
                 f"{where} did not answer within {plan.wire.connect_timeout_ns / NS_PER_S:g} s: check that it is a "
@@ -100,8 +106,8 @@ def why_not(plan: Plan, endpoint: Endpoint, failures: Mapping[str, int], example
             return f"{where} does not speak {plan.target.protocol}, it sent {words}: {other}."
         case Failure.CLOSED_BY_SERVER | Failure.RESET:
             return (
-                f"{where} closes every connection before it answers: it may be full, want TLS, which is not supported "
-                f"yet, or speak another protocol than {plan.target.protocol}{_unasked(plan)}."
+                f"{where} closes every connection before it answers: it may be full{_maybe_tls(plan)}, or speak "
+                f"another protocol than {plan.target.protocol}{_unasked(plan)}."
             )
         case Failure.LOCAL_LIMIT:
             return (
@@ -111,6 +117,10 @@ def why_not(plan: Plan, endpoint: Endpoint, failures: Mapping[str, int], example
         case _:
             check = "the permissions of the socket" if endpoint.path else "its address and the network"
             return f"{where} cannot be reached ({words or 'no reason is known'}): check {check}."
+
+
+def _maybe_tls(plan: Plan) -> str:
+    return ", want TLS (target.tls, --tls)" if plan.target.tls is None else ""
 
 
 def _unasked(plan: Plan) -> str:
@@ -150,7 +160,7 @@ def _other_protocol(protocol: Protocol, words: str) -> str:
     """Return the remedy for a server that sent `words`, a bytes literal without its b."""
     text = words[1:]
     if text.startswith("\\x15\\x03"):
-        return "it wants TLS, which is not supported yet"
+        return "it wants TLS: set target.tls = true (--tls)"
     in_memcache = protocol.wire is Wire.MEMCACHE
     if in_memcache and text.startswith(("-", "+")):
         return 'it is a RESP server, so set target.protocol to "resp" (--protocol)'

@@ -69,7 +69,7 @@ class Talk(Generic[Greeted]):
         try:
             if self._open is None:
                 stack, endpoint = ExitStack(), target.endpoints[0]
-                conversation = stack.enter_context(Conversation(endpoint, self._timeout_s, MOST_BYTES))
+                conversation = stack.enter_context(Conversation(endpoint, self._timeout_s, MOST_BYTES, tls=target.tls))
                 self._open = stack, conversation, self._greeted(stack, conversation, target)
             _, conversation, greeted = self._open
             conversation.allow(self._timeout_s, MOST_BYTES)

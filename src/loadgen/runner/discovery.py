@@ -87,7 +87,7 @@ def _answer(
 
 
 def _opened(endpoint: Endpoint, target: Target, patience_s: float) -> Conversation:
-    return Conversation(endpoint, patience_s)
+    return Conversation(endpoint, patience_s, tls=target.tls)
 
 
 def _logged_in(target: Target, asker: Asker) -> str:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from loadgen.cli.options import Given
+from loadgen.cli.options import Given, Word
 from loadgen.cli.options.refused import MEMTIER_TOOL
 from loadgen.config import Flag
 from loadgen.errors import UsageError
+from loadgen.escape import printable
 
 THREADS = 4
 CLIENTS = 50
 LAST_KEY = 10_000_000
 """memtier's defaults of --threads, --clients and --key-maximum."""
+
+TLS_VERSIONS = ("1", "1.1", "1.2", "1.3")
 
 _CONNECTIONS = "connection.connections"
 _REQUESTS = "general.requests"
@@ -64,6 +67,25 @@ def key_count(given: Given) -> tuple[str, Flag] | None:
     if last < first:
         raise UsageError(f"--key-maximum: {last} is below --key-minimum, {first}; swap them.")
     return _KEYS, Flag("--key-maximum" if most is not None else "--key-minimum", last - first + 1)
+
+
+def tls_versions(word: Word) -> dict[str, Flag]:
+    """Return the keys of `--tls-protocols`, versions with commas between them. Raises UsageError."""
+    named = [part.strip().lower().removeprefix("tlsv") for part in str(word.value).split(",")]
+    if unknown := next((part for part in named if part not in TLS_VERSIONS), None):
+        raise UsageError(
+            f"{word.spelling}: {printable(unknown, 20)} is no version of TLS; there are "
+            f"{', '.join(f'TLSv{version}' for version in TLS_VERSIONS)}."
+        )
+    places = sorted({TLS_VERSIONS.index(part) for part in named})
+    if places != list(range(places[0], places[-1] + 1)):
+        raise UsageError(
+            f"{word.spelling}: the versions leave one out in their middle; name those that follow another."
+        )
+    return {
+        "target.tls_min_version": Flag(word.spelling, TLS_VERSIONS[places[0]]),
+        "target.tls_max_version": Flag(word.spelling, TLS_VERSIONS[places[-1]]),
+    }
 
 
 def _times(each: object, number: object) -> object:

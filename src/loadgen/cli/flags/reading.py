@@ -54,6 +54,8 @@ def flags_of(given: Given) -> Flags:
             keys[word.option.key] = Flag(word.spelling, word.value)
         elif word.option.name == "authenticate":
             keys |= read_credentials(word)
+        elif word.option.name == "tls_protocols":
+            keys |= memtier.tls_versions(word)
         elif word.option.name in ("key_minimum", "key_maximum") and (count := memtier.key_count(given)) is not None:
             keys |= dict([count])
     if "verdict.failures" in keys:

@@ -76,6 +76,26 @@ CONVERSATION = OptionGroup(
     ),
 )
 
+TLS = OptionGroup(
+    "TLS",
+    (
+        Option(("--tls",), "connect by TLS, and verify the server's certificate and its name", key="target.tls"),
+        Option(("--sni",), "the name that is asked for, and that the certificate must carry (default: the host)", TEXT,
+               "NAME", key="target.tls_hostname"),
+        Option(("--cacert",), "trusted authorities, in PEM (default: the system's)", FILE_NAME,
+               key="target.tls_ca_file"),
+        Option(("--cacertdir",), "folder of trusted authorities, named by openssl rehash", FILE_NAME, "FOLDER",
+               key="target.tls_ca_dir"),
+        Option(("--insecure",), "take any certificate", key="target.tls_verify", sets=False),
+        Option(("--cert",), "the client's certificate, in PEM", FILE_NAME, key="target.tls_cert"),
+        Option(("--key",), "the key of --cert, in PEM", FILE_NAME, key="target.tls_key"),
+        Option(("--tls-ciphers",), "ciphers up to TLS 1.2, in OpenSSL's notation", TEXT, "CIPHERS",
+               key="target.tls_ciphers"),
+        Option(("--tls-ciphersuites",), "suites of TLS 1.3, in OpenSSL's notation; needs Python 3.15", TEXT, "SUITES",
+               key="target.tls_ciphersuites"),
+    ),
+)  # fmt: skip
+
 LOAD = OptionGroup(
     "load",
     (
@@ -180,12 +200,15 @@ MEMTIER = OptionGroup(
         Option(("--authenticate",), "user and password for AUTH", TEXT, "[USER:]PASSWORD", only=MEMTIER_TOOL),
         Option(("-S", "--unix-socket"), "the server's Unix socket", FILE_NAME, "PATH", only=MEMTIER_TOOL),
         Option(("--select-db",), "as --dbnum", DATABASE, key="target.database", only=MEMTIER_TOOL),
+        Option(("--tls-skip-verify",), "as --insecure", key="target.tls_verify", sets=False, only=MEMTIER_TOOL),
+        Option(("--tls-protocols",), "versions of TLS, such as TLSv1.2,TLSv1.3", TEXT, "VERSIONS",
+               only=MEMTIER_TOOL),
     ),
     "As in memtier, --clients counts for each thread, and --requests for each connection, when another flag that only "
     "memtier has is given.",
 )  # fmt: skip
 
-GROUPS = (TARGET, CONVERSATION, LOAD, KEYS, GENERATOR, RESULTS, ANY_KEY, MEMTIER)
+GROUPS = (TARGET, CONVERSATION, TLS, LOAD, KEYS, GENERATOR, RESULTS, ANY_KEY, MEMTIER)
 REFUSED = (*REDIS_BENCHMARK, *VALKEY_BENCHMARK, *MEMTIER_REFUSED)
 
 

@@ -10,7 +10,6 @@ from loadgen.cli.options.option import Option
 
 WORD = ValueKind("VALUE", lambda word: word)
 
-_TLS = "TLS is not there yet; name a port that the server answers in plain text"
 _COMMANDS = "commands of your own are not there yet; there are GET, SET and DELETE by --mix, and PING by -t ping"
 _SIZES = "values of several sizes are not there yet; write one size with --data-size"
 _KEYS = "such a choice of keys is not there yet; there are uniform and zipf, by --key-pattern R:R or Z:Z"
@@ -49,15 +48,6 @@ REDIS_BENCHMARK = (
     _no("-x", why="an argument from standard input is not there yet; the size of values is -d", kind=None),
     _no("-e", why="error replies are always shown, by class and with the first of each; leave it out"),
     _no("-D", why="debug output is not there; --format verbose says most", kind=None),
-    _no("--tls", why=_TLS),
-    _no("--sni", why=_TLS, kind=WORD),
-    _no("--cacert", why=_TLS, kind=FILE_NAME),
-    _no("--cacertdir", why=_TLS, kind=FILE_NAME),
-    _no("--insecure", why=_TLS),
-    _no("--cert", why=_TLS, kind=FILE_NAME),
-    _no("--key", why=_TLS, kind=FILE_NAME),
-    _no("--tls-ciphers", why=_TLS, kind=WORD),
-    _no("--tls-ciphersuites", why=_TLS, kind=WORD),
 )
 
 VALKEY_BENCHMARK = (
@@ -81,8 +71,6 @@ VALKEY_BENCHMARK = (
 
 MEMTIER = (
     _memtier("-6", "--ipv6", why="write an IPv6 address: -h ::1"),
-    _memtier("--tls-skip-verify", why=_TLS),
-    _memtier("--tls-protocols", why=_TLS, kind=WORD),
     _memtier(
         "--run-count",
         why="several runs are not there yet; `loadgen compare` repeats runs in rounds",

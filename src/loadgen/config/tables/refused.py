@@ -43,6 +43,8 @@ class ProblemCode(StrEnum):
     RESP_ONLY = "resp-only"
     NO_PASSWORD = "no-password"
     TWO_PASSWORDS = "two-passwords"
+    TLS_UNUSABLE = "tls-unusable"
+    NO_CERTIFICATE = "no-certificate"
     FEW_CONNECTIONS = "few-connections"
     KEYS_DO_NOT_FIT = "keys-do-not-fit"
     SERVER_WITHOUT_KEYS = "server-without-keys"

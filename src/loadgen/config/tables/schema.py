@@ -45,7 +45,7 @@ from loadgen.config.tables.values import (
     Share,
     ShareOrFalse,
     Size,
-    Tls,
+    TlsVersion,
 )
 from loadgen.judge.verdict import VerdictLimits
 from loadgen.plan import MAX_DATABASE
@@ -200,12 +200,73 @@ class Target(Table):
             '"resp3" sends HELLO in any case.'
         ),
     )
-    tls: Tls = Field(default=False, description="Connect by TLS. Not supported yet: true is an error.")
-    tls_hostname: Annotated[str | None, Inert("is not acted on, as tls is false")] = Field(
-        default=None, description="The name that the server's certificate must carry.", examples=["cache.example.com"]
+    tls: bool = Field(default=False, description="Connect by TLS.")
+    tls_verify: bool = Field(
+        default=True,
+        description="Verify the server's certificate: its authority, its time and its name. false takes any.",
     )
-    tls_verify: Annotated[bool, Inert("is not acted on, as tls is false")] = Field(
-        default=True, description="Verify the server's certificate."
+    tls_hostname: str | None = Field(
+        default=None,
+        min_length=1,
+        max_length=253,
+        description=(
+            "The name that is asked for (SNI), and that the server's certificate must carry. Default: each endpoint's "
+            "host, as written."
+        ),
+        examples=["cache.example.com"],
+    )
+    tls_ca_file: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The trusted authorities, in PEM. Default: the system's, where tls_ca_dir is not given either.",
+        examples=["ca.pem"],
+    )
+    tls_ca_dir: str | None = Field(
+        default=None,
+        min_length=1,
+        description="A folder of trusted authorities, which `openssl rehash` has named.",
+        examples=["/etc/ssl/certs"],
+    )
+    tls_cert: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The client's certificate, for servers that want one, with its chain, in PEM.",
+        examples=["client.pem"],
+    )
+    tls_key: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The key of tls_cert, in PEM. Default: it is in the same file.",
+        examples=["client.key"],
+    )
+    tls_key_password_env: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The environment variable with the password of an encrypted tls_key.",
+        examples=["CLIENT_KEY_PASSWORD"],
+    )
+    tls_min_version: TlsVersion | None = Field(
+        default=None,
+        description="The lowest version of TLS. Default: 1.2, or tls_max_version where that is lower.",
+        examples=["1.3"],
+    )
+    tls_max_version: TlsVersion | None = Field(
+        default=None, description="The highest version of TLS. Default: OpenSSL's own.", examples=["1.2"]
+    )
+    tls_ciphers: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The ciphers up to TLS 1.2, in OpenSSL's notation.",
+        examples=["ECDHE+AESGCM"],
+    )
+    tls_ciphersuites: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The suites of TLS 1.3, in OpenSSL's notation. It needs Python 3.15.",
+        examples=["TLS_AES_128_GCM_SHA256"],
+    )
+    tls_resume: bool = Field(
+        default=True, description="A reconnect offers the server its newest session, which makes the handshake short."
     )
     cluster: bool = Field(
         default=False,

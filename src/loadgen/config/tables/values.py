@@ -261,13 +261,4 @@ def _key_prefix(text: str) -> str:
 KeyPrefix = Annotated[str, AfterValidator(_key_prefix)]
 
 
-def _not_tls(wanted: bool) -> bool:
-    if wanted:
-        raise Refused(
-            ProblemCode.NOT_SUPPORTED,
-            "TLS is not supported yet; write tls = false and name a port that the server answers in plain text",
-        )
-    return wanted
-
-
-Tls = Annotated[bool, AfterValidator(_not_tls)]
+TlsVersion = Literal["1", "1.1", "1.2", "1.3"]

@@ -9,6 +9,7 @@ from loadgen.config.tables.monitor import MonitorTable
 from loadgen.config.tables.password import password
 from loadgen.config.tables.schema import Config
 from loadgen.config.told.plans import lookup
+from loadgen.config.told.tls import tls_plan
 from loadgen.judge.expression.vocabulary import Known
 from loadgen.monitors.plan import MonitorPlan
 from loadgen.plan import Target
@@ -68,8 +69,10 @@ def _unaddressed(table: MonitorTable) -> MonitorPlan:
 
 
 def _target(kind: str, server: str, config: Config) -> Target:
-    """Return the server that a monitor names. One that asks for a password is given that of the target."""
+    """Return the server that a monitor names. It is greeted as the target is, by TLS and password."""
     address = _address(kind, server)
+    if address.tls is None:
+        address = replace(address, tls=tls_plan(config.target))
     if kind == "memcached" or address.password:
         return address
     return replace(address, username=config.target.username, password=password(config.target))

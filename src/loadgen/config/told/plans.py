@@ -19,6 +19,7 @@ from loadgen.config.tables.password import password, sentinel_password
 from loadgen.config.tables.schema import Commands, Config
 from loadgen.config.told.profile import phases, profile
 from loadgen.config.told.split import worker_count, worker_seed
+from loadgen.config.told.tls import tls_plan
 from loadgen.errors import TargetError
 from loadgen.plan import (
     Discovery,
@@ -153,6 +154,7 @@ def _target(target: schema.Target) -> Target:
         sharding=target.sharding,
         precheck=target.precheck,
         discovery=_discovery(target),
+        tls=tls_plan(target),
     )
 
 

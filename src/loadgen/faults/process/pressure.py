@@ -44,7 +44,7 @@ class MemoryPressure:
         """Return what the server answers to a command. Raises FaultError."""
         command = b" ".join(words).decode()
         try:
-            with Conversation(self._server.endpoint, _PATIENCE_S) as conversation:
+            with Conversation(self._server.endpoint, _PATIENCE_S, tls=self._server.plan.target.tls) as conversation:
                 reply = Asker(conversation).ask(*words)
         except NoAnswerError as error:
             raise FaultError(f"{self._server.name} did not answer {command}: {error.words}.") from None

@@ -225,7 +225,10 @@ def connections(result: Result, spell: Spell = str) -> str:
     overall = result.overall.connections
     active = result.measured.connections.active
     reconnects = figures.plural(overall.reconnects, "reconnect", spell)
-    return f"{spell(active)} active, {spell(overall.failed)} failed, {spell(overall.closed)} closed, {reconnects}"
+    resumed = f", {figures.plural(overall.resumed, 'TLS session', spell)} resumed" if overall.resumed else ""
+    return (
+        f"{spell(active)} active, {spell(overall.failed)} failed, {spell(overall.closed)} closed, {reconnects}{resumed}"
+    )
 
 
 def client(result: Result) -> str:

@@ -19,6 +19,7 @@ from loadgen.plan import (
     Plan,
     Segment,
     Target,
+    TlsPlan,
     Weights,
     Wire,
     WorkerPlan,
@@ -84,6 +85,7 @@ def plan(record: Fields) -> Plan:
             endpoints=tuple(_endpoint(words) for words in record.text("target").split(",") if words),
             sharding=str(record.may("sharding", "ketama")),
             database=int(record.may("database", 0)),
+            tls=TlsPlan() if record.get("tls", False) else None,
         ),
         wire=Wire(
             connections=record.count("conns"),

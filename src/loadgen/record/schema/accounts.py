@@ -48,7 +48,7 @@ TOTALS = object_of(
     {"sent": COUNT, "received": COUNT, "commands": map_of(object_of({"sent": COUNT, "received": COUNT}))}
 )
 
-CONNECTION_COUNTS = ("opened", "failed", "closed", "reconnects")
+CONNECTION_COUNTS = ("opened", "failed", "closed", "reconnects", "resumed")
 """The fields of ConnectionCounts that add up over phases."""
 CONNECTIONS = object_of({**dict.fromkeys(CONNECTION_COUNTS, COUNT), "failures": map_of(COUNT)})
 

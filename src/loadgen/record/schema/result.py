@@ -227,7 +227,8 @@ RESULT = record(
         CONNECTIONS,
         (
             "over all phases: `opened`; `failed` (attempts that did not become ready); `closed` (ready ones that "
-            "went, from either side); `reconnects`; `failures` (failed and closed ones by reason)"
+            "went, from either side); `reconnects`; `resumed` (TLS handshakes that went on with an earlier session); "
+            "`failures` (failed and closed ones by reason)"
         ),
     ),
     field(

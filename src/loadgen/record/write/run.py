@@ -42,7 +42,7 @@ def config(event: Configured) -> dict[str, Any]:
         "identity": event.server or None,
         "embedded": event.embedded,
         "protocol": plan.target.speaks.record_name,
-        "tls": False,
+        "tls": plan.target.tls is not None,
         **Shape.of(plan).record(),
         **({"zipf_exponent": keyspace.zipf_exponent} if keyspace.distribution == "zipf" else {}),
         **({"key_prefix": keyspace.prefix} if keyspace.prefix else {}),

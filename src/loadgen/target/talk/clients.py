@@ -28,7 +28,7 @@ def connected(target: Target) -> Connected | None:
     """Return the connections of the first endpoint; None where it does not say."""
     endpoint = target.endpoints[0]
     try:
-        with Conversation(endpoint, PATIENCE_S) as conversation:
+        with Conversation(endpoint, PATIENCE_S, tls=target.tls) as conversation:
             asker = Asker(conversation)
             if target.password:
                 asker.ask(b"AUTH", *filter(None, (target.username.encode(), target.password.encode())))

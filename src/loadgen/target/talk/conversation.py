@@ -7,12 +7,15 @@ from __future__ import annotations
 
 import contextlib
 import socket
+import ssl
 import time
 from enum import Enum
+from functools import lru_cache
 from types import TracebackType
 from typing import Self
 
-from loadgen.plan import Endpoint
+from loadgen import tls as tls_of
+from loadgen.plan import Endpoint, TlsPlan
 
 MOST_BYTES = 1 << 18
 """The most bytes received in one conversation: Redis' whole INFO is some 7 KB, memcached's `stats` 3 KB."""
@@ -29,6 +32,7 @@ class Silence(Enum):
     REFUSED = "nothing listens there"
     CLOSED = "it closed the connection"
     BROKEN = "the connection broke"
+    TLS = "TLS failed"
     LATE = "it accepts connections and says nothing"
     ENDLESS = "it says more than any answer can have"
 
@@ -43,16 +47,18 @@ class NoAnswerError(Exception):
 
 
 class Conversation:
-    """A conversation with one server, as a context manager that connects on `__enter__`.
+    """A conversation with one server, as a context manager that connects on `__enter__`, and encrypts as `tls` says.
 
     `timeout_s` runs from the construction to the end, over connecting, sending and everything received, unless `allow`
     begins it anew. Each method raises NoAnswerError.
     """
 
-    def __init__(self, endpoint: Endpoint, timeout_s: float, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(
+        self, endpoint: Endpoint, timeout_s: float, most_bytes: int = MOST_BYTES, tls: TlsPlan | None = None
+    ) -> None:
         self.received = 0
         """The bytes received so far."""
-        self._endpoint = endpoint
+        self._endpoint, self._tls = endpoint, tls
         self._deadline_s = time.monotonic() + timeout_s
         self._most_bytes = most_bytes
         self._socket: socket.socket | None = None
@@ -60,8 +66,10 @@ class Conversation:
     def __enter__(self) -> Self:
         try:
             self._socket = connected(self._endpoint, self._left_s())
+            if self._tls is not None:
+                self._secure(self._tls)
         except OSError as error:
-            raise _no_answer(error) from None
+            raise self._no_answer(error) from None
         return self
 
     def __exit__(
@@ -88,7 +96,7 @@ class Conversation:
             # The timeout of sendall covers the whole request.
             connection.sendall(request)
         except OSError as error:
-            raise _no_answer(error) from None
+            raise self._no_answer(error) from None
 
     def hear(self) -> bytes:
         """Return the next bytes, at least one."""
@@ -98,11 +106,24 @@ class Conversation:
         try:
             heard = connection.recv(min(_CHUNK, self._most_bytes - self.received))
         except OSError as error:
-            raise _no_answer(error) from None
+            raise self._no_answer(error) from None
         if not heard:
             raise NoAnswerError(Silence.CLOSED)
         self.received += len(heard)
         return heard
+
+    def _secure(self, plan: TlsPlan) -> None:
+        """Have the handshake, as a part of connecting. Raises NoAnswerError."""
+        plain = self._connection()
+        try:
+            self._socket = _context(plan).wrap_socket(plain, server_hostname=tls_of.name_of(plan, self._endpoint.host))
+        except OSError as error:
+            plain.close()
+            if isinstance(error, ssl.SSLEOFError):
+                raise NoAnswerError(Silence.TLS, tls_of.CLOSED) from None
+            if isinstance(error, TimeoutError):
+                raise NoAnswerError(Silence.LATE, tls_of.SILENT) from None
+            raise
 
     def _connection(self) -> socket.socket:
         assert self._socket is not None
@@ -114,6 +135,16 @@ class Conversation:
         if left_s <= 0:
             raise NoAnswerError(Silence.LATE)
         return left_s
+
+    def _no_answer(self, error: OSError) -> NoAnswerError:
+        if self._tls is not None and isinstance(error, ssl.SSLError):
+            return NoAnswerError(Silence.TLS, tls_of.sentence(error, tls_of.name_of(self._tls, self._endpoint.host)))
+        return _no_answer(error)
+
+
+@lru_cache(maxsize=4)
+def _context(plan: TlsPlan) -> ssl.SSLContext:
+    return tls_of.context(plan)
 
 
 def connected(endpoint: Endpoint, timeout_s: float) -> socket.socket:

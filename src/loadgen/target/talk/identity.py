@@ -46,7 +46,7 @@ def identify(target: Target) -> str:
 
 
 def _resp(endpoint: Endpoint, target: Target, timeout_s: float) -> str:
-    with Conversation(endpoint, timeout_s) as conversation:
+    with Conversation(endpoint, timeout_s, tls=target.tls) as conversation:
         asker = Asker(conversation)
         if target.password:
             asker.ask(b"AUTH", *filter(None, (target.username.encode(), target.password.encode())))
@@ -56,7 +56,7 @@ def _resp(endpoint: Endpoint, target: Target, timeout_s: float) -> str:
 
 
 def _memcache(endpoint: Endpoint, target: Target, timeout_s: float) -> str:
-    with Conversation(endpoint, timeout_s) as conversation:
+    with Conversation(endpoint, timeout_s, tls=target.tls) as conversation:
         word, _, version = memcache.line(conversation, b"version\r\n").strip().partition(" ")
     return f"memcached {version[:LONGEST_VERSION]}" if word == "VERSION" else ""
 

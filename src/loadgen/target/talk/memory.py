@@ -25,7 +25,7 @@ def used_bytes(target: Target) -> int | None:
 
 def _used(endpoint: Endpoint, target: Target) -> int | None:
     try:
-        with Conversation(endpoint, PATIENCE_S) as conversation:
+        with Conversation(endpoint, PATIENCE_S, tls=target.tls) as conversation:
             if target.speaks.wire is Wire.MEMCACHE:
                 said = _BYTES.search(memcache.stats(conversation))
             else:

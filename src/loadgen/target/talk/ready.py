@@ -92,7 +92,7 @@ def _ask(target: Target, timeout_s: float) -> Readiness:
 def instance(target: Target, timeout_s: float = ANSWER_TIMEOUT_S) -> Instance | None:
     """Return the process that answers; None when nothing listens, an empty Instance when the server does not say."""
     try:
-        with Conversation(_where(target), timeout_s) as conversation:
+        with Conversation(_where(target), timeout_s, tls=target.tls) as conversation:
             if target.speaks.wire is Wire.MEMCACHE:
                 return _instance(memcache.stats(conversation))
             asker = Asker(conversation)
@@ -125,7 +125,7 @@ def _question(target: Target) -> str:
 
 def _asked(target: Target, timeout_s: float, *, by_get: bool) -> Readiness:
     question = _question(target)
-    with Conversation(_where(target), timeout_s) as conversation:
+    with Conversation(_where(target), timeout_s, tls=target.tls) as conversation:
         if target.speaks.wire is Wire.MEMCACHE:
             if not question:
                 return Readiness(State.READY)

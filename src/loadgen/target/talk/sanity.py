@@ -121,7 +121,7 @@ def _greeted(
     """
     closed: list[_ClosedError] = []
     for by_get in (False, True):
-        conversation = _connected(stack, endpoint, patience_s)
+        conversation = _connected(stack, endpoint, target, patience_s)
         try:
             questions = _DIALECTS[target.speaks.wire].greetings(target, by_get)
             return conversation, [
@@ -208,10 +208,12 @@ _DIALECTS = {
 # ── Answers ─────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _connected(stack: contextlib.ExitStack, endpoint: Endpoint, patience_s: float) -> Conversation:
+def _connected(stack: contextlib.ExitStack, endpoint: Endpoint, target: Target, patience_s: float) -> Conversation:
     try:
-        return stack.enter_context(Conversation(endpoint, patience_s, _LONGEST_TALK))
+        return stack.enter_context(Conversation(endpoint, patience_s, _LONGEST_TALK, tls=target.tls))
     except NoAnswerError as end:
+        if end.silence is Silence.TLS:
+            raise TargetError(f"TLS with {endpoint} failed: {end.words}.") from None
         why = "it does not answer" if end.silence is Silence.LATE else end.words
         raise TargetError(f"{endpoint} cannot be reached ({why}): see whether a server listens there.") from None
 

@@ -193,7 +193,9 @@ class DurableServer:
     def _ask(self, *commands: tuple[bytes, ...]) -> list[Reply]:
         """Return the replies to commands, on a connection of their own. Raises TargetError."""
         try:
-            with Conversation(self.managed.endpoint, _PATIENCE_S, _MOST_BYTES) as conversation:
+            with Conversation(
+                self.managed.endpoint, _PATIENCE_S, _MOST_BYTES, tls=self.managed.plan.target.tls
+            ) as conversation:
                 conversation.tell(b"".join(resp.encoded(command) for command in commands))
                 return [*_replies(conversation, len(commands))]
         except (NoAnswerError, resp.NotRespError) as error:

@@ -11,7 +11,7 @@ from loadgen.errors import TargetError
 from loadgen.escape import printable
 from loadgen.faults.disk.crash import PowerCut
 from loadgen.faults.fault import Fault, Layer
-from loadgen.plan import Endpoint, Target
+from loadgen.plan import Endpoint, Target, TlsPlan
 from loadgen.protocol import Wire
 from loadgen.target.server import ManagedServer, ServerError
 from loadgen.target.talk.conversation import Conversation, NoAnswerError
@@ -50,8 +50,8 @@ class _Channel(Protocol):
 class _RespChannel:
     """RESP: all commands are sent before the replies are read."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._conversation = Conversation(endpoint, PATIENCE_S, _UNBOUNDED)
+    def __init__(self, endpoint: Endpoint, tls: TlsPlan | None) -> None:
+        self._conversation = Conversation(endpoint, PATIENCE_S, _UNBOUNDED, tls)
         self._conversation.__enter__()
         self._decoder = resp.Decoder()
 
@@ -70,8 +70,8 @@ class _RespChannel:
 class _MemcacheChannel:
     """memcache: the reply to each command is read before the next is sent, which may depend on it."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
-        self._conversation = Conversation(endpoint, PATIENCE_S, _UNBOUNDED)
+    def __init__(self, endpoint: Endpoint, tls: TlsPlan | None) -> None:
+        self._conversation = Conversation(endpoint, PATIENCE_S, _UNBOUNDED, tls)
         self._conversation.__enter__()
         self._talk = memcache.Talk()
 
@@ -218,7 +218,7 @@ class ServerSubject:
     def _channel(self, number: int) -> _Channel:
         if number not in self._channels:
             [endpoint] = self.target.endpoints
-            made = _RespChannel(endpoint) if self.wire is Wire.RESP else _MemcacheChannel(endpoint)
+            made = (_RespChannel if self.wire is Wire.RESP else _MemcacheChannel)(endpoint, self.target.tls)
             self._channels[number] = made
         return self._channels[number]
 
