@@ -60,6 +60,7 @@ def test_every_row_of_the_table_is_true(words: str, outcome: str) -> None:
     found: object = settings(*shlex.split(words))
     for name in key.split("."):
         found = getattr(found, name)
+    found = str(found).lower() if isinstance(found, bool) else found
     assert str(found[0] if isinstance(found, tuple) else found).removesuffix(".0") == value
 
 
@@ -170,7 +171,7 @@ def test_a_uri_carries_the_user_and_the_password() -> None:
     assert settings("-u", "redis://h", "-3").target.protocol == "resp3"
 
 
-@pytest.mark.parametrize("uri", ["rediss://h", "http://h", "redis://h/x", "redis://h:x", "me"])
+@pytest.mark.parametrize("uri", ["http://h", "redis://h/x", "redis://h:x", "me"])
 def test_a_uri_that_is_none_blames_u(uri: str) -> None:
     with pytest.raises((UsageError, ConfigError), match=r"^-u"):
         settings("-u", uri)

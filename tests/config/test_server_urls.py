@@ -29,10 +29,7 @@ def test_a_url_is_an_address_and_the_keys_it_stands_for(tmp_path: Path) -> None:
 
 def test_a_url_of_tls_asks_for_tls(tmp_path: Path) -> None:
     assert written(tmp_path, 'endpoints = ["redis://h"]').target.tls is False
-    try:
-        assert written(tmp_path, 'endpoints = ["rediss://h"]').target.tls is True
-    except ConfigError as error:
-        assert "target.endpoints[0]" in str(error)  # noqa: PT017
+    assert written(tmp_path, 'endpoints = ["rediss://h"]').target.tls is True
     with pytest.raises(ConfigError, match=r"is a rediss:// URL, which wants TLS, and target.tls says otherwise"):
         written(tmp_path, 'endpoints = ["rediss://h"]', "tls = false")
 

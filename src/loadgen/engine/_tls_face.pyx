@@ -2,7 +2,6 @@
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize, PyBytes_GET_SIZE
 from libc.errno cimport EAGAIN, EPIPE
-from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
 
 from loadgen.engine._tls cimport Tls

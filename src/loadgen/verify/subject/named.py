@@ -17,7 +17,7 @@ from loadgen.escape import printable
 from loadgen.events import Progress
 from loadgen.faults.interpreter import FaultError
 from loadgen.faults.surroundings import surroundings_for
-from loadgen.plan import Target
+from loadgen.plan import Target, TlsPlan
 from loadgen.protocol import Wire
 from loadgen.secret import without_user
 from loadgen.server_address import is_url, parse
@@ -111,13 +111,14 @@ def address(word: str) -> Target:
             f'"{printable(without_user(word), 60)}" is no server to verify: write {", ".join(WORDS)}, an address such '
             "as 127.0.0.1:6379, or memcache://127.0.0.1:11211."
         ) from None
-    if given.tls or given.database or given.password:
+    if given.database or given.password:
         raise UsageError(
-            f'"{printable(without_user(word), 60)}" is no server to verify: TLS, a password and a database are not '
-            "there for it; write an address alone."
+            f'"{printable(without_user(word), 60)}" is no server to verify: a password and a database are not there '
+            "for it; write an address alone."
         )
     endpoint = given.endpoint
-    return Target(given.protocol or "resp", (replace(endpoint, address=endpoint.host),))
+    tls = TlsPlan() if given.tls else None
+    return Target(given.protocol or "resp", (replace(endpoint, address=endpoint.host),), tls=tls)
 
 
 def resolved(word: str, wire: Wire) -> str:
