@@ -11,4 +11,7 @@ class Memcache(Codec):
         commands: Commands | None = None,
         run: int = 0,
         ttl_s: int = 0,
+        quiet: bool = False,
+        username: str = "",
+        password: str = "",
     ) -> None: ...

@@ -1,19 +1,21 @@
-"""memcache's text protocol (memcached's doc/protocol.txt), as a client of a cache speaks it: get, set, delete, version.
+"""memcache's text protocol (memcached's doc/protocol.txt), as a client of a cache speaks it: get, set, delete, version,
+and the set that logs in.
 
 This file does not know connections. A value is skipped unread, but its key is compared with the requested one, which
 detects replies that are out of step. A reply may be cut anywhere between two reads.
 """
 
-from libc.stdint cimport int64_t, uint64_t
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 from libc.string cimport memcmp, memcpy
 
 from loadgen._buffer cimport BLOCK, Cursor, copy_value, find_newline, read_decimal, write_key, write_short_key
 from loadgen._codec cimport (
-    ANOTHER_KEY, ERROR_TEXT, HEAD, NEED_MORE, NOT_THE_PROTOCOL, REPLY, Decoded, Decoder, begin_head, keep_head, kind_of,
-    take_head,
+    ANOTHER_KEY, ERROR_TEXT, HEAD, NEED_MORE, NOT_THE_PROTOCOL, REPLY, Decoded, Decoder, begin_head, is_silent,
+    keep_head, kind_of, take_head,
 )
 from loadgen._request cimport (
-    ASK, DELETED, ERROR_REPLY, HIT, MISS, NOT_FOUND, NOT_STORED, OK, READ, REMOVE, STORED, WRITE, Request,
+    DELETED, ERROR_REPLY, HIT, KINDS, LOG_IN, MISS, NOT_FOUND, NOT_STORED, OK, READ, REMOVE, STORED, WARMUP, WRITE,
+    Request,
 )
 
 # The states of a Decoder: its position within a reply.
@@ -23,6 +25,8 @@ cdef enum:
     LONG_ERROR = 2  # skipping the rest of an error line
 
 cdef int64_t LONGEST_VALUE = (<int64_t>1) << 40
+
+cdef bytes VERSION = b"version\r\n"
 
 
 cdef void fill(Template *t, bytes text) except *:
@@ -37,11 +41,13 @@ cdef class Memcache(Codec):
 
     Keys begin with `prefix`, which `key_length` includes. The prefix is part of the templates, so that it costs a
     request nothing. `commands` is the run's table. `run` is the number that values are marked with (`_mark`), or 0.
-    Keys that are written live for `ttl_s`; 0: for ever.
+    Keys that are written live for `ttl_s`; 0: for ever. With `quiet`, a load's sets and deletes are silent. Commands
+    that log in send the credentials as memcached's option -Y wants them. Raises ValueError for a keyspace that cannot
+    be.
     """
 
     def __cinit__(self, int key_length=16, Py_ssize_t value_bytes=64, *, bytes prefix=b"", commands=None, run=0,
-                  int64_t ttl_s=0):
+                  int64_t ttl_s=0, bint quiet=False, str username="", str password=""):
         if key_length <= len(prefix) or value_bytes < 0:
             raise ValueError(f"no keyspace has keys of {key_length} bytes and values of {value_bytes}")
         self.use(commands, run, value_bytes)
@@ -58,13 +64,21 @@ cdef class Memcache(Codec):
         self.id_length = key_length - len(prefix)
         self.value_bytes = value_bytes
         self.quick = self.id_length <= 16 and value_bytes <= BLOCK
-        self.longest = 16 + key_length + len(middle) + value_bytes + 2
+        fill(&self.unanswered[WRITE], b" 0 %d %d noreply\r\n" % (ttl_s, value_bytes))
+        fill(&self.unanswered[REMOVE], b" noreply\r\n")
+        self.silent[WRITE] = self.silent[REMOVE] = quiet
+        self.log_in = log_in_line(username, password)
+        self.log_in_at = self.log_in
+        self.log_in_length = len(self.log_in)
+        request = 16 + key_length + len(middle) + value_bytes + 2 + quiet * len(b" noreply" + VERSION)
+        self.longest = max(request, len(self.log_in))
 
-    cdef Py_ssize_t encode(self, const Request *request, const char *value, char *out) noexcept nogil:
+    cdef Py_ssize_t encode(self, const Request *request, uint32_t number, const char *value, char *out) noexcept nogil:
         cdef int kind = self.rows[request.command].kind
         cdef char *at
-        if not self.quick or kind > REMOVE or kind == WRITE and value == NULL:
-            return self.encode_any(kind, request.key, value, out)
+        cdef bint silent = self.silent[kind] and request.phase >= WARMUP
+        if silent or not self.quick or kind > REMOVE or kind == WRITE and value == NULL:
+            return self.encode_any(kind, silent, request.key, value, out)
         memcpy(out, self.head[kind].bytes, BLOCK)
         at = out + self.head[kind].length
         write_short_key(at, request.key, self.id_length)
@@ -77,8 +91,11 @@ cdef class Memcache(Codec):
         memcpy(at, b"\r\n", 2)
         return at + 2 - out
 
-    cdef Py_ssize_t encode_any(self, int kind, uint64_t key, const char *value, char *out) noexcept nogil:
+    cdef Py_ssize_t encode_any(self, int kind, bint silent, uint64_t key, const char *value, char *out) noexcept nogil:
         cdef char *at = out
+        if kind == LOG_IN:
+            memcpy(at, self.log_in_at, self.log_in_length)
+            return self.log_in_length
         if kind > REMOVE:
             memcpy(at, b"version\r\n", 9)
             return 9
@@ -86,9 +103,15 @@ cdef class Memcache(Codec):
         at += self.head[kind].length
         write_key(at, key, self.id_length)
         at += self.id_length
-        if kind == WRITE:
+        if silent:
+            memcpy(at, self.unanswered[kind].bytes, BLOCK)
+            at += self.unanswered[kind].length
+            if kind == REMOVE:
+                return at - out
+        elif kind == WRITE:
             memcpy(at, self.set_middle, BLOCK)
             at += self.set_middle_length
+        if kind == WRITE:
             if value != NULL:
                 copy_value(at, value, self.value_bytes)
                 at += self.value_bytes
@@ -128,6 +151,10 @@ cdef class Memcache(Codec):
         length = end - c.at
         if newline - c.at >= HEAD:
             pass  # only an error is so long, as when the line is cut
+        elif self.silent[kind] and d.asked != NULL and is_silent(self, d.asked):
+            d.outcome = STORED if kind == WRITE else DELETED
+            if ends_silence(c.at, length):
+                return REPLY
         elif kind == READ:
             if length > 6 and memcmp(c.at, b"VALUE ", 6) == 0:
                 return begin_value(d, c, newline, &self.head[READ], self.id_length)
@@ -153,7 +180,12 @@ cdef class Memcache(Codec):
             if length == 9 and memcmp(c.at, b"NOT_FOUND", 9) == 0:
                 c.at = newline + 1
                 return REPLY
-        elif kind == ASK:
+        elif kind == LOG_IN:
+            d.outcome = OK
+            if length == 6 and memcmp(c.at, b"STORED", 6) == 0:
+                c.at = newline + 1
+                return REPLY
+        elif kind < KINDS:
             d.outcome = OK
             if length > 8 and memcmp(c.at, b"VERSION ", 8) == 0:
                 c.at = newline + 1
@@ -179,6 +211,18 @@ cdef class Memcache(Codec):
             return False
         c.at = at + 7
         return True
+
+
+cdef bytes log_in_line(str username, str password):
+    """Return the set of any key that memcached's option -Y takes for a log-in."""
+    token = username.encode() + b" " + password.encode()
+    return b"set auth 0 0 %d\r\n%b\r\n" % (len(token), token) if password else b""
+
+
+cdef bint ends_silence(const char *at, Py_ssize_t length) noexcept nogil:
+    """True when a line is the beginning of an answer to a request that is never silent."""
+    return (length > 6 and memcmp(at, b"VALUE ", 6) == 0 or length == 3 and memcmp(at, b"END", 3) == 0
+            or length > 8 and memcmp(at, b"VERSION ", 8) == 0)
 
 
 cdef Decoded skip_error(Decoder *d, Cursor *c) noexcept nogil:

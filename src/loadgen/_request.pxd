@@ -11,7 +11,8 @@ cdef enum:
     GREET = 4     # RESP3's HELLO
     LOG_IN = 5    # AUTH
     SELECT = 6    # chooses the database of a connection
-    KINDS = 7
+    BARRIER = 7   # behind requests that are answered only if there is something to say: its reply ends their silence
+    KINDS = 8
 
 # The phase that a request belongs to, by its intended time. No request belongs to the drain, but bytes do.
 cdef enum:
@@ -44,7 +45,7 @@ cdef struct Command:
     uint8_t hit       # the outcome that is a hit
     uint8_t miss      # the outcome that is a miss, or NO_OUTCOME
     bint has_value    # its requests carry a value
-    bint in_total     # it counts in the totals of its phase; a backfill, caused by another request, does not
+    bint in_total     # it counts in the totals of its phase; a backfill and a barrier do not
 
 # A run's table of commands. A request's command is the number of a row.
 cdef class Commands:

@@ -2,7 +2,7 @@
 
 OUTCOME_NAMES = ("hit", "stored", "deleted", "ok", "miss", "not stored", "not found", "error reply")
 PHASE_NAMES = ("precheck", "prefill", "warmup", "measure", "drain")
-KIND_NAMES = ("read", "write", "remove", "ask", "greet", "log in", "select")
+KIND_NAMES = ("read", "write", "remove", "ask", "greet", "log in", "select", "barrier")
 
 # The default table: (name, kind, in_total), as in `command.Command`.
 ROWS = (
@@ -14,6 +14,7 @@ ROWS = (
     ("hello", "greet", True),
     ("auth", "log in", True),
     ("select", "select", True),
+    ("noop", "barrier", False),
 )
 
 

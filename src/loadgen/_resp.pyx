@@ -6,7 +6,7 @@ unasked. A carriage return within a line, a plus sign and a leading zero are ref
 no server sends them, and replies that are out of step may look like them. A reply of RESP does not name its key.
 """
 
-from libc.stdint cimport UINT64_MAX, int64_t
+from libc.stdint cimport UINT64_MAX, int64_t, uint32_t
 from libc.string cimport memchr, memcmp, memcpy
 
 from loadgen._buffer cimport BLOCK, Cursor, copy_value, find_newline, read_decimal, word_at, write_key, write_short_key
@@ -15,7 +15,7 @@ from loadgen._codec cimport (
     take_head,
 )
 from loadgen._request cimport (
-    ASK, DELETED, ERROR_REPLY, GREET, HIT, LOG_IN, MISS, NOT_FOUND, NOT_STORED, OK, READ, REMOVE, SELECT,
+    ASK, BARRIER, DELETED, ERROR_REPLY, GREET, HIT, LOG_IN, MISS, NOT_FOUND, NOT_STORED, OK, READ, REMOVE, SELECT,
     STORED, WRITE, Request,
 )
 
@@ -76,6 +76,7 @@ cdef class Resp(Codec):
         credentials = [username.encode() or b"default", password.encode()] if password else []
         whole = {
             ASK: command([b"PING"]),
+            BARRIER: command([b"PING"]),
             GREET: command([b"HELLO", b"%d" % version, *([b"AUTH", *credentials] if password else [])]),
             LOG_IN: command([b"AUTH", *credentials[0 if username else 1:]]),
             SELECT: command([b"SELECT", b"%d" % database]),
@@ -112,7 +113,7 @@ cdef class Resp(Codec):
             self.hit_head = int.from_bytes(length_line, "little")
             self.hit_mask = UINT64_MAX >> 64 - 8 * len(length_line)
 
-    cdef Py_ssize_t encode(self, const Request *request, const char *value, char *out) noexcept nogil:
+    cdef Py_ssize_t encode(self, const Request *request, uint32_t number, const char *value, char *out) noexcept nogil:
         cdef const Form *form = &self.forms[request.command]
         cdef char *at = out + form.head_length
         if not form.quick or form.middle_length and value == NULL:

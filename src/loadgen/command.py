@@ -24,6 +24,8 @@ class Kind(StrEnum):
     LOG_IN = "log in"
     SELECT = "select"
     """Chooses the database of a connection."""
+    BARRIER = "barrier"
+    """A request behind others that are answered only if there is something to say: its reply ends their silence."""
 
 
 class Command(NamedTuple):
@@ -32,7 +34,8 @@ class Command(NamedTuple):
     name: str
     kind: Kind
     in_total: bool = True
-    """True when the command counts in the totals of its phase. A backfill, caused by another request, does not."""
+    """True when the command counts in the totals of its phase. A backfill and a barrier, which other requests cause, do
+    not."""
 
 
 COMMANDS = (
@@ -44,6 +47,7 @@ COMMANDS = (
     Command("hello", Kind.GREET),
     Command("auth", Kind.LOG_IN),
     Command("select", Kind.SELECT),
+    Command("noop", Kind.BARRIER, in_total=False),
 )
 """Every command that loadgen sends to cache servers, in the order of the table and of outputs."""
 

@@ -17,7 +17,10 @@ LOCKED = (
     "ERR operation not permitted",
     # memcached -Y, and with SASL.
     "CLIENT_ERROR unauthenticated",
+    "CLIENT_ERROR authentication failure",
     "ERROR authentication required",
+    # The binary protocol's status 0x20.
+    "AUTH_ERROR",
 )
 """The server requires credentials, or other ones than it received."""
 

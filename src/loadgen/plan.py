@@ -14,7 +14,7 @@ from enum import StrEnum
 
 from loadgen import greeting
 from loadgen.command import COMMANDS, Command
-from loadgen.protocol import PROTOCOLS, Protocol
+from loadgen.protocol import PROTOCOLS, Dialect, Protocol
 from loadgen.split import split_connections, split_range
 from loadgen.units import MAX_DURATION_NS, NS_PER_S
 
@@ -209,17 +209,33 @@ class TlsPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class MemcacheWire:
+    """The forms of requests to memcache servers."""
+
+    quiet: bool = False
+    """The load's requests are answered only if there is something to say, and a barrier follows each batch."""
+    opaque: bool = True
+    """Meta requests have an opaque token. Binary ones always have."""
+    base64_keys: bool = False
+    """Meta requests have their keys in base64."""
+    return_key: bool = False
+    """The reply to a read has the key: meta's flag k, binary's GetK."""
+    get_flags: str = "v"
+    """The flags of meta's `mg`, without `k`, the opaque token and `q`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Target:
     """The servers under load: their addresses, and how a connection to one begins."""
 
     protocol: str
-    """`resp`, `resp3`, `memcache` or `ping`."""
+    """The name of a row of `protocol.PROTOCOLS`."""
     endpoints: tuple[Endpoint, ...]
     username: str = ""
     password: str = ""
-    """Empty: no AUTH is sent."""
+    """Empty: no connection logs in."""
     database: int = 0
-    """The database that a connection selects, after its AUTH; 0, which a new connection has, sends no SELECT."""
+    """The database that a connection selects, after its log-in; 0, which a new connection has, sends no SELECT."""
     sharding: str = "ketama"
     """The choice of one of several endpoints for a request: `ketama` or `jump` by its key, `roundrobin` by any key
     for each endpoint, or `mirrored`, the same requests to all."""
@@ -228,8 +244,9 @@ class Target:
     topology: Topology | None = None
     """The nodes that were found; None without a discovery, and before it."""
     precheck: str = "ping"
-    """The first request of a connection, after its AUTH and before any load: `ping`, `hello` or `none`. RESP3 always
-    sends HELLO, and memcache sends `version` for `ping`."""
+    """The first request of a connection, after its log-in and before any load: `ping`, `hello` or `none`. RESP3 always
+    sends HELLO, and memcache sends `version`, or the no-op of its dialect, for `ping`."""
+    memcache: MemcacheWire = MemcacheWire()
     tls: TlsPlan | None = None
     """None: plain text."""
 
@@ -258,7 +275,9 @@ class Target:
     @property
     def turned_away_by(self) -> tuple[str, ...]:
         """The beginnings of error replies after which no request on the same connection can succeed."""
-        return greeting.TURNED_AWAY
+        # A server that does not know `mn` knows no meta command.
+        unknown = ("ERROR",) if self.speaks.dialect is Dialect.META else ()
+        return (*greeting.TURNED_AWAY, *unknown)
 
 
 @dataclass(frozen=True, slots=True)

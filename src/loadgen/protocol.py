@@ -10,10 +10,18 @@ from enum import StrEnum
 
 
 class Wire(StrEnum):
-    """The format of the bytes: it decides the codec of the load, and of requests to a server beside the load."""
+    """The family of servers: with the dialect it decides the codec of the load, and of requests beside the load."""
 
     RESP = "resp"
     MEMCACHE = "memcache"
+
+
+class Dialect(StrEnum):
+    """The commands of memcache that the load speaks; a server may understand all three on one port."""
+
+    TEXT = "text"
+    META = "meta"
+    BINARY = "binary"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +40,10 @@ class Protocol:
     """The command that finds out if a server answers, in words for people."""
     has_keys: bool = True
     """True when requests name keys. Without keys, nothing is stored, prefilled or hit."""
-    authenticates: bool = True
-    """True when a connection can log in."""
+    dialect: Dialect | None = None
+    """None for RESP."""
+    needs_username: bool = False
+    """True when a log-in by password names a user, as well."""
     begins_with_hello: bool = False
     """True when a connection speaks this protocol only after a HELLO."""
     knows_hello: bool = True
@@ -47,7 +57,7 @@ class Protocol:
     @property
     def server(self) -> Protocol:
         """The protocol that a server is started with, and that readiness checks use."""
-        return PROTOCOLS[self.wire]
+        return self if self.dialect is Dialect.BINARY else PROTOCOLS[self.wire]
 
     def question(self, precheck: str) -> str:
         """Return the command of a connection's greeting, in words for people; empty for none.
@@ -68,7 +78,24 @@ class Protocol:
         if self.begins_with_hello:
             return ("hello", *selected)
         asked = {"ping": ("ping",), "hello": ("hello",), "none": ()}[precheck]
-        return (*(("auth",) if authenticated and self.authenticates else ()), *selected, *asked)
+        return (*(("auth",) if authenticated else ()), *selected, *asked)
+
+
+def _memcache(name: str, record_name: str, dialect: Dialect, probe: str) -> Protocol:
+    return Protocol(
+        name,
+        record_name,
+        Wire.MEMCACHE,
+        11211,
+        probe=probe,
+        dialect=dialect,
+        needs_username=True,
+        knows_hello=False,
+        longest_key=250,
+        # The longest item, less what memcached needs for the item's header.
+        longest_value=2**30 - 512,
+        ttl_unit_ns=1_000_000_000,
+    )
 
 
 PROTOCOLS = {
@@ -76,20 +103,20 @@ PROTOCOLS = {
     for protocol in (
         Protocol("resp", "Resp", Wire.RESP, 6379, version=2),
         Protocol("resp3", "Resp3", Wire.RESP, 6379, version=3, begins_with_hello=True),
-        Protocol(
-            "memcache",
-            "Memcache",
-            Wire.MEMCACHE,
-            11211,
-            probe="version",
-            authenticates=False,
-            knows_hello=False,
-            longest_key=250,
-            # The longest item, less what memcached needs for the item's header.
-            longest_value=2**30 - 512,
-            ttl_unit_ns=1_000_000_000,
-        ),
+        _memcache("memcache", "Memcache", Dialect.TEXT, "version"),
+        _memcache("memcache-meta", "MemcacheMeta", Dialect.META, "mn"),
+        _memcache("memcache-binary", "MemcacheBinary", Dialect.BINARY, "no-op"),
         Protocol("ping", "Ping", Wire.RESP, 6379, version=2, has_keys=False),
     )
 }
 """By name."""
+
+ALIASES = {
+    "memcache_meta": "memcache-meta",
+    "memcachemeta": "memcache-meta",
+    "memcache_binary": "memcache-binary",
+    "memcachebinary": "memcache-binary",
+    "memcache_text": "memcache",
+    "memcache-text": "memcache",
+}
+"""Other spellings of a protocol's name, among them those of cachecannon, crucible and memtier."""

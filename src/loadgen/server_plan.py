@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from loadgen.errors import UsageError
 from loadgen.plan import Endpoint, Target
-from loadgen.protocol import PROTOCOLS
+from loadgen.protocol import PROTOCOLS, Dialect
 from loadgen.surroundings import SHARED, Surroundings
 
 HOST = "127.0.0.1"
@@ -69,5 +70,10 @@ def loopback(protocol: str, port: int = 0) -> Target:
 
 def builtin(protocol: str = "resp", *options: str, name: str = "loadgen serve") -> ServerPlan:
     """Return the plan of the built-in server, with further arguments of `loadgen serve`."""
+    if PROTOCOLS[protocol].dialect not in (None, Dialect.TEXT):
+        raise UsageError(
+            f'The built-in server speaks memcache by its text protocol only, not "{protocol}": name a memcached by '
+            '--server memcached, or set target.protocol to "memcache".'
+        )
     command = ("loadgen", "serve", "--host", "{host}", "--port", "{port}", "--protocol", PROTOCOLS[protocol].wire)
     return ServerPlan(name, (*command, *options), loopback(protocol))

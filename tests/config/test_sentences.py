@@ -210,7 +210,8 @@ SENTENCES = [
     (
         '[target]\nprotocol = "RESP3"',
         "no-choice",
-        'must be one of "resp", "resp3", "memcache", "ping", not "RESP3"; did you mean "resp3"?',
+        'must be one of "resp", "resp3", "memcache", "memcache-meta", "memcache-binary", "ping", not "RESP3"; did '
+        'you mean "resp3"?',
     ),
     ('[workload]\narrival = "even"', "no-choice", 'must be one of "constant", "poisson", not "even"'),
     (
@@ -252,14 +253,10 @@ SENTENCES = [
         'is not used by the shape "ramp"; leave it out, or write the shape "sine" or "burst"',
     ),
     (
-        '[target]\nprotocol = "memcachebinary"',
-        "not-supported",
-        '"memcachebinary" is not supported; write "memcache" for memcache\'s text protocol',
-    ),
-    (
         '[target]\nprotocol = "momento"',
         "not-supported",
-        '"momento" is not supported; write one of "resp", "resp3", "memcache", "ping"',
+        '"momento" is not supported; write one of "resp", "resp3", "memcache", "memcache-meta", "memcache-binary", '
+        '"ping"',
     ),
     (
         '[target]\ntls = true\ntls_ca_file = "/no/such"',
@@ -329,8 +326,55 @@ SENTENCES = [
     ),
     (
         '[target]\nprotocol = "memcache"\npassword = "x"',
-        "resp-only",
-        "is for RESP only; leave it out with memcache, whose text protocol has no log-in here",
+        "no-username",
+        "is missing: memcached takes a password with the name of a user only; add username",
+    ),
+    (
+        '[target]\nprotocol = "memcache"\npassword = "x"\nusername = "a b"',
+        "bad-character",
+        "has a space, a colon or a null, which no user of a memcached has; correct it",
+    ),
+    (
+        "[target.memcache]\nquiet = true",
+        "protocol-limit",
+        'has no meaning with "resp"; leave it out, or set target.protocol to "memcache" or "memcache-meta" or '
+        '"memcache-binary"',
+    ),
+    (
+        '[target]\nprotocol = "memcache-binary"\n[target.memcache]\nget_flags = "vt"',
+        "protocol-limit",
+        'has no meaning with "memcache-binary"; leave it out, or set target.protocol to "memcache-meta"',
+    ),
+    (
+        '[target]\nprotocol = "memcache_meta"\n[target.memcache]\nquiet = true\nopaque = false',
+        "protocol-limit",
+        "is false, and without opaque tokens nothing tells which of several quiet requests a reply answers; leave out "
+        "one of them",
+    ),
+    (
+        '[target]\nprotocol = "memcache"\nmemcache = { quiet = true }\n[workload]\nhistory = "h"',
+        "protocol-limit",
+        "leaves writes without a reply, and a history has to know what became of each; leave out one of them",
+    ),
+    (
+        '[target]\nprotocol = "memcache-meta"\nmemcache = { get_flags = "t" }\n[workload]\nhistory = "h"',
+        "protocol-limit",
+        'has no "v", and a history is of values that are read; add v, or leave out the history',
+    ),
+    (
+        '[target]\nprotocol = "memcache-meta"\nmemcache = { base64_keys = true }\n[workload.keyspace]\nlength = 187',
+        "protocol-limit",
+        "must be at most 186 in base64, not 187",
+    ),
+    (
+        '[target]\nprotocol = "memcache-meta"\nmemcache = { get_flags = "vq" }',
+        "unknown-name",
+        'has "q", which is none of c, f, h, l, s, t, u, v; k, O, b and q have keys of their own',
+    ),
+    (
+        '[target]\nprotocol = "memcache-meta"\nmemcache = { get_flags = "vv" }',
+        "twice",
+        'has "v" twice; write each flag once',
     ),
     (
         '[target]\nprotocol = "memcache"\nprecheck = "hello"',

@@ -39,7 +39,7 @@ plan ← units command protocol greeting split
 tls ← plan
 server_address ← protocol plan
 surroundings ←
-server_plan ← protocol plan surroundings
+server_plan ← protocol errors plan surroundings
 faults.fault ←
 faults.kinds ← faults.fault
 faults.timeline ← faults.fault
@@ -54,6 +54,8 @@ _request ←
 _codec ← _buffer _mark _request
 _resp ← _buffer _request _codec
 _memcache ← _buffer _request _codec
+_meta ← _buffer _request _codec _memcache
+_binary ← _buffer _request _codec
 
 # One worker's hot path, compiled, a row for each module; up to `_pipeline` without a clock or a socket.
 engine._clock ←
@@ -88,17 +90,17 @@ engine._tls_face ← engine._tls engine._transport
 engine._connection ← _buffer _mark _request _codec engine._values engine._pipeline engine._transport
 engine._pauses ← engine._time
 engine._reactor ← engine._clock engine._time
-engine._pool ← _buffer _mark _request _codec _resp _memcache engine._random engine._values engine._schedule engine._sink
-    engine._history engine._pipeline engine._transport engine._server engine._connection engine._time
+engine._codecs ← _request _codec _resp _memcache _meta _binary
+engine._pool ← _buffer _mark _request _codec engine._codecs engine._random engine._values engine._schedule
+    engine._sink engine._history engine._pipeline engine._transport engine._server engine._connection engine._time
     engine._reactor
 engine._window ← _request engine._recorder engine._time engine._pauses
 engine._choice ← engine._random engine._lane engine._connection
 engine._evidence ← engine._busy engine._lane engine._transport engine._connection
-engine._engine ← _request engine._busy engine._route engine._sharding engine._slots engine._cluster engine._keys
-    engine._workload engine._schedule engine._sink engine._recorder engine._moment engine._backlog engine._history
-    engine._pipeline engine._lane engine._time engine._transport engine._tls engine._connection engine._pauses
-    engine._reactor engine._pool
-    engine._window engine._choice engine._evidence
+engine._engine ← _request _codec engine._busy engine._route engine._sharding engine._slots engine._cluster
+    engine._keys engine._workload engine._schedule engine._sink engine._recorder engine._moment engine._backlog
+    engine._history engine._pipeline engine._lane engine._time engine._transport engine._tls engine._connection
+    engine._pauses engine._reactor engine._pool engine._window engine._choice engine._evidence
 
 # The built-in server: compiled but for `builtin`, which runs it.
 server._store ←

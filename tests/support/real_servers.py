@@ -15,7 +15,7 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -66,13 +66,20 @@ class RealServer:
     `stop` asks by SIGTERM, then kills; `kill` is SIGKILL at once, for tests of a server that dies.
     """
 
-    def __init__(self, program: str, arguments: Callable[[int, Path], list[str]], pid_of: Callable[[int], int]) -> None:
+    def __init__(
+        self,
+        program: str,
+        arguments: Callable[[int, Path], list[str]],
+        pid_of: Callable[[int], int],
+        env: Mapping[str, str] | None = None,
+    ) -> None:
         path = shutil.which(program)
         if path is None:
             pytest.skip(f"{program} is not installed")
         self._path = path
         self._arguments = arguments
         self._pid_of = pid_of
+        self._env = env
         self._process: subprocess.Popen[bytes] | None = None
         self._clients: list[Any] = []
         self._guard: Guard | None = None
@@ -94,14 +101,19 @@ class RealServer:
         return cls("redis-server", arguments, _redis_pid)
 
     @classmethod
-    def memcached(cls, *args: str) -> RealServer:
-        """A memcached with one thread; `args` are more of its options, such as `"-m", "64"`."""
+    def memcached(
+        cls, *args: str, pid_of: Callable[[int], int] | None = None, env: Mapping[str, str] | None = None
+    ) -> RealServer:
+        """A memcached with one thread; `args` are more of its options, such as `"-m", "64"`.
+
+        `pid_of` asks one that wants a log-in which process it is; `env` are more variables of its environment.
+        """
 
         def arguments(port: int, folder: Path) -> list[str]:
             user = ["-u", "nobody"] if os.geteuid() == 0 else []
             return ["-l", HOST, "-p", str(port), "-U", "0", "-t", "1", *user, *args]
 
-        return cls("memcached", arguments, _memcached_pid)
+        return cls("memcached", arguments, pid_of or _memcached_pid, env)
 
     @property
     def pid(self) -> int:
@@ -131,6 +143,7 @@ class RealServer:
             self._process = subprocess.Popen(
                 [self._path, *self._arguments(port, self.folder)],
                 cwd=self.folder,
+                env={**os.environ, **(self._env or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

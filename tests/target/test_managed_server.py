@@ -501,7 +501,7 @@ def test_nothing_is_left_when_loadgen_is_killed(state):
             "-c",
             "import sys, psutil\n"
             "from loadgen.target.server import ManagedServer\n"
-            "from loadgen.plan import Endpoint, Target\n"
+            "from loadgen.plan import Endpoint, MemcacheWire, Target\n"
             "from loadgen.server_plan import ServerPlan\n"
             "from loadgen.surroundings import Surroundings\n"
             f"with ManagedServer({plan!r}) as server:\n"
@@ -564,7 +564,7 @@ def test_the_next_run_removes_the_folder_of_one_that_was_killed_with_its_keeper(
                 "-c",
                 "import psutil\n"
                 "from loadgen.target.server import ManagedServer\n"
-                "from loadgen.plan import Endpoint, Target\n"
+                "from loadgen.plan import Endpoint, MemcacheWire, Target\n"
                 "from loadgen.server_plan import ServerPlan\n"
                 "from loadgen.surroundings import Surroundings\n"
                 f"with ManagedServer({REDIS!r}) as server:\n"

@@ -8,7 +8,7 @@ import pytest
 
 from loadgen.command import COMMANDS
 from loadgen.config.tables import values
-from loadgen.protocol import PROTOCOLS, Wire
+from loadgen.protocol import ALIASES, PROTOCOLS, Wire
 
 
 def test_the_configuration_takes_every_row_and_no_other_name() -> None:
@@ -16,8 +16,13 @@ def test_the_configuration_takes_every_row_and_no_other_name() -> None:
     assert typing.get_args(literal) == tuple(PROTOCOLS)
 
 
+def test_every_other_spelling_is_of_a_row() -> None:
+    assert {*ALIASES.values()} <= {*PROTOCOLS}
+    assert not {*ALIASES} & {*PROTOCOLS}
+
+
 def test_every_wire_has_a_row_that_a_server_is_started_with() -> None:
-    assert {row.server.name for row in PROTOCOLS.values()} == {*Wire}
+    assert {row.server.name for row in PROTOCOLS.values()} == {*Wire, "memcache-binary"}
     assert all(PROTOCOLS[wire].wire is wire for wire in Wire)
 
 
@@ -30,6 +35,8 @@ def test_every_wire_has_a_row_that_a_server_is_started_with() -> None:
         ("resp3", "none", "HELLO"),
         ("memcache", "ping", "version"),
         ("memcache", "none", ""),
+        ("memcache-meta", "ping", "mn"),
+        ("memcache-binary", "ping", "no-op"),
     ],
 )
 def test_the_question_is_that_of_the_protocol_and_the_choice(protocol: str, precheck: str, question: str) -> None:
@@ -47,7 +54,8 @@ def test_the_question_is_that_of_the_protocol_and_the_choice(protocol: str, prec
         # Its HELLO carries the password.
         ("resp3", "none", True, ("hello",)),
         ("resp3", "ping", False, ("hello",)),
-        ("memcache", "ping", True, ("ping",)),
+        ("memcache", "ping", True, ("auth", "ping")),
+        ("memcache-binary", "none", True, ("auth",)),
         ("memcache", "none", False, ()),
         ("ping", "ping", False, ("ping",)),
     ],

@@ -237,3 +237,62 @@ def test_a_keyspace_that_cannot_be_is_refused() -> None:
     for key_length, value_bytes in ((0, 64), (-1, 64), (16, -1)):
         with pytest.raises(ValueError, match="no keyspace"):
             Memcache(key_length, value_bytes)
+
+
+# Silent requests: sets and deletes of a load, with `noreply`.
+
+QUIET = Memcache(4, 3, quiet=True, ttl_s=60)
+BARRIER = b"VERSION 1.6.18\r\n"
+
+SILENCES: list[tuple[bytes, list[str], Said]] = [
+    (BARRIER, ["set", "delete", "backfill", "noop"], ["stored", "deleted", "stored", "ok"]),
+    (b"END\r\n" + BARRIER, ["set", "get", "delete", "noop"], ["stored", "miss", "deleted", "ok"]),
+    (b"VALUE 0000 0 3\r\nabc\r\nEND\r\n", ["set", "get"], ["stored", "hit"]),
+    (
+        b"SERVER_ERROR out of memory\r\nERROR\r\n" + BARRIER,
+        ["set", "set", "set", "noop"],
+        [("error reply", "SERVER_ERROR out of memory"), ("error reply", "ERROR"), "stored", "ok"],
+    ),
+]
+
+
+@pytest.mark.parametrize(("data", "commands", "expected"), SILENCES, ids=name)
+def test_a_later_reply_says_that_requests_were_silent(data: bytes, commands: list[str], expected: Said) -> None:
+    for cut in range(len(data)):
+        decoder, line = QUIET.decoder(in_load=True), list(commands)
+        assert decoder.feed(data[:cut], line) + decoder.feed(data[cut:], line) == expected, cut
+    decoder, line = QUIET.decoder(in_load=True), list(commands)
+    assert [reply for byte in bytewise(data) for reply in decoder.feed(byte, line)] == expected
+
+
+@pytest.mark.parametrize("data", [b"STORED\r\n", b"DELETED\r\n", b"NOT_FOUND\r\n", b"x" * 512, b"OK\r\n", b"MN\r\n"])
+def test_what_answers_nobody_ends_no_silence(data: bytes) -> None:
+    def feed(pieces: list[bytes]) -> None:
+        decoder, line = QUIET.decoder(in_load=True), ["set", "get", "noop"]
+        for piece in pieces:
+            decoder.feed(piece, line)
+
+    for pieces in ([data], bytewise(data)):
+        with pytest.raises(ValueError, match="not a reply to set"):
+            feed(pieces)
+
+
+def test_only_sets_and_deletes_of_a_load_are_without_a_reply() -> None:
+    for phase, end in (("precheck", b""), ("prefill", b""), ("warmup", b" noreply"), ("measure", b" noreply")):
+        for codec, value in ((QUIET, b"abc"), (Memcache(4, 3000, quiet=True, ttl_s=60), b"v" * 3000)):
+            stored = codec.encoded("set", 1, value, phase=phase)
+            assert stored == b"set 0001 0 60 %d%b\r\n%b\r\n" % (len(value), end, value)
+            assert len(stored) + len(b"version\r\n") <= codec.longest
+            assert codec.encoded("delete", 1, phase=phase) == b"delete 0001" + end + b"\r\n"
+            assert codec.encoded("get", 1, phase=phase) == b"get 0001\r\n"
+            assert codec.encoded("noop", phase=phase) == b"version\r\n"
+
+
+def test_a_log_in_is_the_set_that_memcached_takes_for_one() -> None:
+    codec = Memcache(username="us", password="p" * 300)
+    assert codec.encoded("auth") == b"set auth 0 0 303\r\nus " + b"p" * 300 + b"\r\n"
+    assert codec.longest >= len(codec.encoded("auth"))
+    assert codec.decoder().feed(b"STORED\r\n", "auth") == ["ok"]
+    assert codec.decoder().feed(b"CLIENT_ERROR authentication failure\r\n", "auth") == [
+        ("error reply", "CLIENT_ERROR authentication failure")
+    ]

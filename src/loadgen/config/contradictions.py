@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from loadgen.config.document.problem import Problem
+from loadgen.config.memcache_contradictions import memcache_contradictions
 from loadgen.config.tables.cpu_list import absent_cpus, parse_cpu_list
 from loadgen.config.tables.objectives import GetSlo
 from loadgen.config.tables.phase import MAX_SEGMENTS
@@ -66,6 +67,7 @@ def contradictions(config: Config) -> Iterator[Problem]:
     """Yield every contradiction in the configuration."""
     for rule in _RULES:
         yield from rule(config)
+    yield from memcache_contradictions(config)
 
 
 def _cpus_exist(config: Config) -> Iterator[Problem]:
@@ -100,23 +102,15 @@ def _server_is_told_its_port(config: Config) -> Iterator[Problem]:
         )
 
 
-def _only_resp_authenticates(config: Config) -> Iterator[Problem]:
+def _a_user_has_a_password(config: Config) -> Iterator[Problem]:
     target = config.target
-    if not PROTOCOLS[target.protocol].authenticates:
-        if target.database:
-            yield Problem(
-                (_DATABASE, _PROTOCOL),
-                ProblemCode.RESP_ONLY,
-                "is for RESP only; leave it out with memcache, which has no databases",
-            )
-        for path, value in ((_USERNAME, target.username), *_passwords(config)):
-            if value:
-                yield Problem(
-                    (path, _PROTOCOL),
-                    ProblemCode.RESP_ONLY,
-                    "is for RESP only; leave it out with memcache, whose text protocol has no log-in here",
-                )
-    elif target.username and not target.has_password:
+    if target.database and PROTOCOLS[target.protocol].wire is not Wire.RESP:
+        yield Problem(
+            (_DATABASE, _PROTOCOL),
+            ProblemCode.RESP_ONLY,
+            "is for RESP only; leave it out with memcache, which has no databases",
+        )
+    if target.username and not target.has_password:
         yield Problem(
             (_USERNAME, _PASSWORD),
             ProblemCode.NO_PASSWORD,
@@ -534,7 +528,7 @@ _RULES: tuple[Callable[[Config], Iterator[Problem]], ...] = (
     _cpus_exist,
     _one_server_or_endpoints,
     _server_is_told_its_port,
-    _only_resp_authenticates,
+    _a_user_has_a_password,
     _one_password,
     _only_resp_knows_hello,
     _nodes_are_found_one_way,

@@ -34,6 +34,7 @@ OURS: tuple[Path, ...] = (
     ("target", "password_env"),
     ("target", "password_file"),
     ("target", "precheck"),
+    ("target", "memcache"),
     ("target", "tls_ca_file"),
     ("target", "tls_ca_dir"),
     ("target", "tls_cert"),

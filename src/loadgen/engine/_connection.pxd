@@ -123,4 +123,4 @@ cdef inline uint32_t connection_room(const Connection *c) noexcept nogil:
 
 
 cdef inline bint connection_has_unsent(const Connection *c) noexcept nogil:
-    return c.out_at != c.out_end
+    return c.out_at != c.out_end or c.splice_head != c.splice_tail

@@ -96,6 +96,8 @@ cdef void connection_encode(Connection *c, uint32_t n, Codec codec, Values value
     cdef const Command *rows = codec.rows
     cdef bint has_value, spliced = c.splices != NULL, marked = values.marks.run != 0
     cdef uint32_t i = c.pipe.tail - n
+    cdef int tail = codec.behind_value
+    cdef uint32_t number
     cdef char *start
     cdef char *out
     cdef Request *r
@@ -104,24 +106,25 @@ cdef void connection_encode(Connection *c, uint32_t n, Codec codec, Values value
     start = out = c.out + c.out_end
     # No range: the indices wrap at 2**32.
     while i != c.pipe.tail:
-        r = &c.pipe.ring[i & c.pipe.mask]
+        number = i
+        r = &c.pipe.ring[number & c.pipe.mask]
         i += 1
         has_value = rows[r.command].has_value
         if r.resent & ASKS:
             memcpy(out, b"*1\r\n$6\r\nASKING\r\n", ASKING_BYTES)
             out += ASKING_BYTES
-        out += codec.encode(r, values.next() if has_value and not spliced else NULL, out)
+        out += codec.encode(r, number, values.next() if has_value and not spliced else NULL, out)
         if marked:
-            out = mark(c, r, values, has_value, out)
+            out = mark(c, r, values, has_value, tail, out)
         if has_value and spliced:
-            splice(c, values, out - c.out - 2, MARK_BYTES if marked and r.value else 0)
+            splice(c, values, out - c.out - tail, MARK_BYTES if marked and r.value else 0)
         r.end = c.encoded + (out - start)
     c.encoded += out - start
     c.out_end += out - start
 
 
-cdef char *mark(Connection *c, Request *r, Values values, bint has_value, char *out) noexcept nogil:
-    """Mark the value of a request that ends before `out`, and return the request's end.
+cdef char *mark(Connection *c, Request *r, Values values, bint has_value, int tail, char *out) noexcept nogil:
+    """Mark the value of a request that ends `tail` bytes before `out`, and return the request's end.
 
     The mark of a spliced value goes into the out-buffer.
     """
@@ -134,10 +137,10 @@ cdef char *mark(Connection *c, Request *r, Values values, bint has_value, char *
         values.marks.newest += 1
         r.value = values.marks.newest
     if c.splices == NULL:
-        write_mark(out - 2 - values.value_bytes, values.marks.run, r.key, r.value)
+        write_mark(out - tail - values.value_bytes, values.marks.run, r.key, r.value)
         return out
-    memcpy(out + MARK_BYTES - 2, out - 2, 2)
-    write_mark(out - 2, values.marks.run, r.key, r.value)
+    memcpy(out + MARK_BYTES - tail, out - tail, tail)
+    write_mark(out - tail, values.marks.run, r.key, r.value)
     return out + MARK_BYTES
 
 
@@ -167,7 +170,7 @@ cdef bint connection_flush(Connection *c, Transport net, Values values, int64_t 
     cdef ssize_t n
     cdef bint alive = True
     sent[0] = 0
-    while c.out_at != c.out_end:
+    while connection_has_unsent(c):
         if c.splice_head == c.splice_tail:
             n = net.write(c.stream, c.out + c.out_at, c.out_end - c.out_at)
             if n > 0:
@@ -182,7 +185,7 @@ cdef bint connection_flush(Connection *c, Transport net, Values values, int64_t 
             break
         sent[0] += n
         c.written += n
-    if c.out_at == c.out_end:
+    if not connection_has_unsent(c):
         c.out_at = c.out_end = 0
         c.pipe.written = c.pipe.tail
         c.pipe.refused_end = 0

@@ -5,6 +5,7 @@ from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from loadgen.engine import _keys, _workload
 from loadgen._request import PHASE_NAMES
 
+from loadgen._codec cimport is_silent
 from loadgen._request cimport DRAINING, MEASURE, PRECHECK, PREFILL, READ, WARMUP, WRITE, Commands
 from loadgen.engine._backlog cimport backlog_count
 from loadgen.engine._busy cimport busy_block, busy_end, busy_is_behind, busy_paused, pause_kind
@@ -340,7 +341,11 @@ cdef class Engine(Sender):
     cdef bint send_due(self, Lane lane, Connection *c, uint32_t most, int64_t now_ns) noexcept:
         """Encode the requests to send now, at most `most`, for which there is room. False when there were fewer."""
         cdef Taken taken = lane.take(&c.pipe, most, now_ns)
-        connection_encode(c, taken.requests, self.pool.codec, self.pool.values)
+        cdef uint32_t n = taken.requests
+        if n and c.pipe.barrier >= 0 and is_silent(self.pool.codec, &c.pipe.ring[(c.pipe.tail - 1) & c.pipe.mask]):
+            lane.take_barrier(&c.pipe, now_ns)
+            n += 1
+        connection_encode(c, n, self.pool.codec, self.pool.values)
         if taken.last:
             self.issued(now_ns)
         return taken.requests == most

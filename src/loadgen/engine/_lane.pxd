@@ -109,6 +109,9 @@ cdef class Lane(Sink):
     # Push the requests to send now, at most `most`, into a pipeline that has room for them.
     cdef Taken take(self, Pipeline *p, uint32_t most, int64_t now_ns) noexcept
 
+    # Push a barrier behind the newest request, which is silent.
+    cdef void take_barrier(self, Pipeline *p, int64_t now_ns) noexcept
+
     # True when a request is to be sent now.
     cdef bint has_due(self, int64_t now_ns) noexcept
     # True when requests of the window have yet to be sent.

@@ -5,7 +5,7 @@ from libc.stdlib cimport calloc, free
 
 from loadgen.engine._busy cimport busy_end, busy_ours
 from loadgen._request cimport DRAINING, MEASURE, MISS, PRECHECK, PREFILL, WARMUP
-from loadgen.engine._pipeline cimport pipeline_push
+from loadgen.engine._pipeline cimport pipeline_push, pipeline_push_barrier
 from loadgen.engine._schedule cimport Closed, Schedule
 from loadgen.engine._sink cimport ANSWERED_WELL, ANSWERED_WITH_ERROR, UNFINISHED, End
 
@@ -125,6 +125,14 @@ cdef class Lane(Sink):
         if taken.last:
             self.schedule.end()
         return taken
+
+    cdef void take_barrier(self, Pipeline *p, int64_t now_ns) noexcept:
+        cdef uint8_t phase = p.ring[(p.tail - 1) & p.mask].phase
+        cdef Request *r = pipeline_push_barrier(p)
+        r.key = 0
+        r.phase = phase
+        r.intended_ns = r.made_ns = r.send_ns = r.ready_ns = now_ns
+        self.recorder.note_planned(r)
 
     cdef bint has_due(self, int64_t now_ns) noexcept:
         return (has_requeued_by(&self.requeued, now_ns) or self.schedule.is_due(now_ns, self.end_ns)

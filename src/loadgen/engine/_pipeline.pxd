@@ -5,10 +5,13 @@
 #     head ── expired ── tail       expired: from head up to here, requests have timed out; their replies are late
 #     head ──── written ── tail     written: from head up to here, the last byte has gone to the kernel
 #
+# A barrier is a request behind silent ones (`_codec`), whose reply ends their silence. Barriers have slots of the ring
+# beside those of `depth` requests.
+#
 # A pipeline is passed times and bytes, and reads neither clock nor socket. A pipeline reports the end of each request
 # to a sink, and knows neither phases nor commands.
 
-from libc.stdint cimport int64_t, uint16_t, uint32_t, uint64_t
+from libc.stdint cimport int64_t, uint8_t, uint16_t, uint32_t, uint64_t
 
 from loadgen._buffer cimport Cursor
 from loadgen._codec cimport HEAD, Codec, Decoder
@@ -22,13 +25,15 @@ cdef enum Fed:
     WRONG_ANSWER = 3    # the value is of another key than that of the oldest request, which counts as corrupt
 
 cdef struct Pipeline:
-    Request *ring     # depth rounded up to a power of two; owned
+    Request *ring     # depth, twice that with barriers, rounded up to a power of two; owned
     uint32_t mask
     uint32_t depth
     uint32_t head
     uint32_t expired
     uint32_t written
     uint32_t tail
+    uint32_t barriers  # barriers from head to tail
+    int barrier        # the command that is one; -1: there are none
     int64_t timeout_ns
     uint64_t refused_end  # the `end` of a request that was refused before all of it was written, until it is; else 0
     Decoder decoder
@@ -36,7 +41,8 @@ cdef struct Pipeline:
     char keep[HEAD]   # that head, until the next read
 
 
-cdef int pipeline_init(Pipeline *p, uint32_t depth, int64_t timeout_ns) except -1
+# `barrier` is the command that is sent behind silent requests, or -1.
+cdef int pipeline_init(Pipeline *p, uint32_t depth, int64_t timeout_ns, int barrier) except -1
 cdef void pipeline_free(Pipeline *p) noexcept
 
 # Decode received bytes, which begin with the `kept` ones, and end a request per reply. With `scheduled`, sends are
@@ -58,7 +64,7 @@ cdef void pipeline_finish(Pipeline *p, Sink sink, int64_t now_ns) noexcept nogil
 
 
 cdef inline uint32_t pipeline_room(const Pipeline *p) noexcept nogil:
-    return p.depth - (p.tail - p.head)
+    return p.depth + p.barriers - (p.tail - p.head)
 
 
 cdef inline uint32_t pipeline_open(const Pipeline *p) noexcept nogil:
@@ -71,3 +77,11 @@ cdef inline Request *pipeline_push(Pipeline *p) noexcept nogil:
     p.tail += 1
     p.ring[(p.tail - 1) & p.mask].resent = False
     return &p.ring[(p.tail - 1) & p.mask]
+
+
+cdef inline Request *pipeline_push_barrier(Pipeline *p) noexcept nogil:
+    """Return the slot of a new barrier, like `pipeline_push`. There is room behind any request but another barrier."""
+    cdef Request *r = pipeline_push(p)
+    r.command = <uint8_t>p.barrier
+    p.barriers += 1
+    return r

@@ -13,9 +13,9 @@ from loadgen._request cimport ASKS, ERROR_REPLY, HIT
 from loadgen.engine._sink cimport ANSWERED_WELL, ANSWERED_WITH_ERROR, CORRUPT, LOST, TIMED_OUT, UNFINISHED, End
 
 
-cdef int pipeline_init(Pipeline *p, uint32_t depth, int64_t timeout_ns) except -1:
-    cdef uint32_t slots = 1
-    while slots < depth:
+cdef int pipeline_init(Pipeline *p, uint32_t depth, int64_t timeout_ns, int barrier) except -1:
+    cdef uint32_t slots = 1, most = depth if barrier < 0 else 2 * depth
+    while slots < most:
         slots *= 2
     memset(p, 0, sizeof(Pipeline))
     p.ring = <Request *>calloc(slots, sizeof(Request))
@@ -24,6 +24,7 @@ cdef int pipeline_init(Pipeline *p, uint32_t depth, int64_t timeout_ns) except -
     p.mask = slots - 1
     p.depth = depth
     p.timeout_ns = timeout_ns
+    p.barrier = barrier
     return 0
 
 
@@ -39,12 +40,14 @@ cdef Fed pipeline_feed(Pipeline *p, Codec codec, Sink sink, bint scheduled, Curs
     cdef bint late
     cdef int asked
     p.kept = 0
+    p.decoder.behind = p.tail
     if p.expired != p.tail and now_ns - p.ring[p.expired & p.mask].send_ns >= p.timeout_ns:
         pipeline_expire(p, sink, now_ns)
     while True:
         r = &p.ring[p.head & p.mask]
         start = c.at
         p.decoder.asked = r
+        p.decoder.number = p.head
         asked = r.command if p.head != p.tail else -1
         if asked >= 0 and r.resent & ASKS:
             # The reply to the ASKING in front of the request.
@@ -69,6 +72,8 @@ cdef Fed pipeline_feed(Pipeline *p, Codec codec, Sink sink, bint scheduled, Curs
                     sink.sent(r, r.send_ns - r.ready_ns, 0)
             late = p.head != p.expired
             p.head += 1
+            if p.barriers and r.command == p.barrier:
+                p.barriers -= 1
             if late:
                 sink.late(r)
                 continue
@@ -120,7 +125,7 @@ cdef void pipeline_expire(Pipeline *p, Sink sink, int64_t now_ns) noexcept nogil
 
 
 cdef bint pipeline_is_stalled(const Pipeline *p, int64_t now_ns) noexcept nogil:
-    return p.expired != p.head and (p.expired - p.head == p.depth
+    return p.expired != p.head and (p.expired - p.head == p.depth + p.barriers
                                     or now_ns - p.ring[p.head & p.mask].send_ns >= 2 * p.timeout_ns)
 
 
@@ -128,7 +133,7 @@ cdef void pipeline_abandon(Pipeline *p, Sink sink, uint64_t received, int64_t no
     cdef Request *r
     while p.head != p.tail:
         r = &p.ring[p.head & p.mask]
-        if r.end > received and p.head == p.expired:
+        if r.end > received and p.head == p.expired and r.command != p.barrier:
             r.resent |= p.head != p.written
             if sink.takes_back(r):
                 p.expired += 1
@@ -147,5 +152,6 @@ cdef void pipeline_finish(Pipeline *p, Sink sink, int64_t now_ns) noexcept nogil
 
 cdef inline void start_anew(Pipeline *p) noexcept nogil:
     memset(&p.decoder, 0, sizeof(p.decoder))
+    p.barriers = 0
     p.kept = 0
     p.refused_end = 0

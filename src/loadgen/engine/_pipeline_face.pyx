@@ -12,7 +12,7 @@ from loadgen.engine._history cimport History
 from loadgen.engine._lane cimport Lane, has_requeued, take_requeued
 from loadgen.engine._pipeline cimport (
     Pipeline, pipeline_abandon, pipeline_expire, pipeline_feed, pipeline_finish, pipeline_free, pipeline_init,
-    pipeline_is_stalled, pipeline_open, pipeline_push, pipeline_room,
+    pipeline_is_stalled, pipeline_open, pipeline_push, pipeline_push_barrier, pipeline_room,
 )
 from loadgen.engine._recorder cimport Recorder
 
@@ -23,7 +23,8 @@ cdef enum:
 cdef class PipelineFace:
     """A pipeline that tests pass invented bytes and times.
 
-    Requests are written at once, unless `push` has `written=False`. `recorder` has the ends of requests.
+    Requests are written at once, unless `push` has `written=False`. `recorder` has the ends of requests. With
+    `barriers`, there is room for the command `noop`, which is one.
     """
 
     cdef Pipeline p
@@ -33,8 +34,8 @@ cdef class PipelineFace:
     cdef Codec codec
 
     def __cinit__(self, Codec codec, Recorder recorder, uint32_t depth, int64_t timeout_ns, *, bint backfill=False,
-                  History history=None):
-        pipeline_init(&self.p, depth, timeout_ns)
+                  History history=None, bint barriers=False):
+        pipeline_init(&self.p, depth, timeout_ns, codec.commands.number("noop") if barriers else -1)
         self.codec = codec
         self.recorder = recorder
         # Tests take owed keys out only now and then.
@@ -55,9 +56,9 @@ cdef class PipelineFace:
     def push(self, str command, str phase, int64_t intended_ns, int64_t send_ns, *, uint64_t key=0, bint written=True,
              uint64_t value=0):
         """Send a request, with this identity of its value. Raise ValueError when there is no room."""
-        if pipeline_room(&self.p) == 0:
+        if pipeline_room(&self.p) == 0 and command != "noop":
             raise ValueError("the pipeline is full")
-        cdef Request *r = pipeline_push(&self.p)
+        cdef Request *r = pipeline_push_barrier(&self.p) if command == "noop" else pipeline_push(&self.p)
         r.command = self.recorder.table.number(command)
         r.phase = PHASE_NAMES.index(phase)
         r.key = key

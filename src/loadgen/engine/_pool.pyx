@@ -8,6 +8,7 @@ from libc.stdlib cimport free, malloc
 cimport cython
 
 from loadgen._buffer cimport BLOCK, Cursor
+from loadgen.engine._codecs cimport codec_of
 from loadgen.engine._connection cimport (
     ASKING_BYTES, CONNECT_TIMEOUT, CONNECTING, DOWN, END_OF_FILE, GONE, GREETING, LOCAL, NOTHING, PROTOCOL, READY,
     RESET, TLS_FAILED, TURNED_AWAY, UNASKED, UNREACHABLE, WRONG_VALUE,
@@ -15,15 +16,13 @@ from loadgen.engine._connection cimport (
     connection_free, connection_has_unsent, connection_init, connection_read, connection_received,
 )
 from loadgen._mark cimport MARK_BYTES
-from loadgen._memcache cimport Memcache
 from loadgen.engine._pipeline cimport (
     ANSWERS_NOBODY, FED, WRONG_ANSWER, Fed, pipeline_abandon, pipeline_feed, pipeline_finish, pipeline_free,
     pipeline_init, pipeline_push,
 )
 from loadgen.engine._history cimport History
 from loadgen.engine._random cimport random_seed, random_unit
-from loadgen._request cimport ASK, ERROR_REPLY, GREET, PRECHECK, READ, SELECT, Commands, Request
-from loadgen._resp cimport Resp
+from loadgen._request cimport ASK, BARRIER, ERROR_REPLY, GREET, PRECHECK, READ, SELECT, Commands, Request
 from loadgen.engine._schedule cimport NEVER
 from loadgen.engine._server cimport server_free, server_init
 from loadgen.engine._transport cimport HANDSHAKING
@@ -82,17 +81,10 @@ cdef class Pool(Watcher):
         self.late_ns = NEVER
         self.examples = {}
         random_seed(&self.random, own.seed, BACKOFF_STREAM)
-        keyspace, value_bytes = plan.workload.keyspace, plan.workload.value_bytes
-        length, prefix = keyspace.length, keyspace.prefix.encode()
+        value_bytes = plan.workload.value_bytes
         target = plan.target
         speaks = target.speaks
-        ttl = plan.workload.ttl_ns // speaks.ttl_unit_ns
-        if speaks.wire == "memcache":
-            self.codec = Memcache(length, value_bytes, prefix=prefix, commands=table, run=run, ttl_s=ttl)
-        else:
-            self.codec = Resp(length, value_bytes, version=speaks.version,
-                              username=target.username, password=target.password, database=target.database,
-                              prefix=prefix, commands=table, run=run, ttl_ms=ttl)
+        self.codec = codec_of(plan, table, run)
         greetings = speaks.greetings(target.precheck, authenticated=bool(target.password), selects=target.database > 0)
         self.turned_away_by = tuple(words.encode() for words in target.turned_away_by)
         self.hello_counts = speaks.begins_with_hello
@@ -132,7 +124,8 @@ cdef class Pool(Watcher):
         cdef int number = self.n_connections
         cdef Connection *c = &self.connections[number]
         self.n_connections += 1
-        pipeline_init(&c.pipe, plan.wire.pipeline_depth, plan.wire.request_timeout_ns)
+        cdef int barrier = self.codec.commands.first(BARRIER) if plan.target.memcache.quiet else -1
+        pipeline_init(&c.pipe, plan.wire.pipeline_depth, plan.wire.request_timeout_ns, barrier)
         connection_init(c, plan.wire.pipeline_depth, self.longest_request(plan), plan.workload.value_bytes >= SPLICE)
         c.server = server
         c.process = (self.connections_before + number) * (c.pipe.mask + 1)
@@ -537,14 +530,14 @@ cdef class Pool(Watcher):
     cdef void explain_garbage(self, Connection *c, int reason, Cursor *cursor) noexcept:
         """Keep the first bytes that were not understood, or that belong to another request than the oldest."""
         name = FAILURE_NAMES[reason]
+        cdef uint32_t number
         if name in self.examples:
             return
         words = repr(<bytes>cursor.at[:min(cursor.end - cursor.at, 40)])[1:]
         if reason == WRONG_VALUE:
             # The request has left the pipeline, and is the one before its head.
-            table = self.codec.commands
-            key = c.pipe.ring[(c.pipe.head - 1) & c.pipe.mask].key
-            asked = self.codec.encoded(table.names[table.first(READ)], key)
+            number = c.pipe.head - 1
+            asked = self.codec.shown(&c.pipe.ring[number & c.pipe.mask], number)
             words += f" in reply to {repr(asked)[1:]}"
         self.examples[name] = words
 

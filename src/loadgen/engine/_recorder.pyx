@@ -11,7 +11,7 @@ from loadgen.engine._sink import END_NAMES
 from loadgen.engine._histogram cimport (
     Histogram, counts_clear, counts_free, counts_init, counts_record, counts_record_censored, counts_record_waiting,
 )
-from loadgen._request cimport NO_OUTCOME, Command
+from loadgen._request cimport BARRIER, NO_OUTCOME, Command
 from loadgen.engine._sink cimport ANSWERED_WITH_ERROR, CORRUPT, TIMED_OUT, UNFINISHED
 
 
@@ -83,8 +83,9 @@ cdef class Recorder(Sink):
 
     cdef void sent(self, const Request *r, int64_t ours_ns, int64_t doubt_ns) noexcept nogil:
         cdef int64_t lag_ns = r.send_ns - r.intended_ns
-        if r.resent:
-            # The server caused the second send, and the lag of the first one has been counted.
+        if r.resent or self.table.rows[r.command].kind == BARRIER:
+            # The server caused the second send, and the lag of the first one has been counted. A barrier is due when
+            # it is sent.
             return
         counts_record(&self.lag[r.phase], lag_ns)
         counts_record(&self.lag_ours[r.phase], ours_ns)

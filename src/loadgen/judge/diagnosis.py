@@ -11,7 +11,7 @@ from loadgen import greeting
 from loadgen.escape import printable
 from loadgen.phase import Failure
 from loadgen.plan import Endpoint, Plan
-from loadgen.protocol import Protocol, Wire
+from loadgen.protocol import Dialect, Protocol, Wire
 from loadgen.snapshot import Snapshot
 from loadgen.units import NS_PER_S
 
@@ -22,7 +22,14 @@ REMEDIES = (
     (("ERR AUTH ", "ERR Client sent AUTH"), "leave target.password out"),
     (("NOPERM",), "allow this user the commands and the keys (ACL SETUSER)"),
     (("ERR operation not permitted",), "set target.password (--password)"),
-    (("CLIENT_ERROR unauthenticated", "ERROR authentication required"), "start the server without authentication"),
+    (
+        ("CLIENT_ERROR unauthenticated", "CLIENT_ERROR authentication failure", "AUTH_ERROR"),
+        "set target.username and target.password to those of a user of the server",
+    ),
+    (
+        ("ERROR authentication required",),
+        'set target.protocol to "memcache-binary", with the target.username and target.password of a user',
+    ),
     (("DENIED",), "switch the server's protected mode off, or run loadgen on the server's machine"),
     (("LOADING",), "try again when the server has read its data set"),
     (
@@ -47,6 +54,9 @@ REMEDIES = (
     (("WRONGTYPE",), "use an empty database: keys of the same names hold other types"),
     (("ERR unknown command",), "leave the command out of workload.commands, or check target.protocol"),
     (("SERVER_ERROR",), "see the log of the server, or of the proxy before it"),
+    (("E2BIG",), "start the server with a larger -I, or write smaller values"),
+    (("ENOMEM",), "raise the server's memory limit, allow eviction, or write fewer or smaller values"),
+    (("ERROR", "UNKNOWN_COMMAND"), "check target.protocol, as the server does not know the command"),
 )
 
 # The most characters of a sentence on TLS, which has its remedy.
@@ -162,6 +172,10 @@ def _other_protocol(protocol: Protocol, words: str) -> str:
     if text.startswith("\\x15\\x03"):
         return "it wants TLS: set target.tls = true (--tls)"
     in_memcache = protocol.wire is Wire.MEMCACHE
+    if protocol.dialect is Dialect.BINARY and text.startswith(("ERROR", "CLIENT_ERROR", "SERVER_ERROR")):
+        return 'it speaks memcache\'s text protocol, so set target.protocol to "memcache" (--protocol)'
+    if in_memcache and text.startswith("\\x81"):
+        return 'it speaks memcache\'s binary protocol, so set target.protocol to "memcache-binary" (--protocol)'
     if in_memcache and text.startswith(("-", "+")):
         return 'it is a RESP server, so set target.protocol to "resp" (--protocol)'
     if not in_memcache and text.startswith(("ERROR", "CLIENT_ERROR", "SERVER_ERROR")):

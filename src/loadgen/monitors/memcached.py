@@ -18,7 +18,7 @@ from loadgen.monitors.plan import MonitorPlan
 from loadgen.monitors.series import level, total
 from loadgen.monitors.talking import Talk, target_of
 from loadgen.plan import Target
-from loadgen.target.talk import memcache
+from loadgen.target.talk import memcached
 from loadgen.target.talk.conversation import Conversation, NoAnswerError, Silence
 from loadgen.units import NS_PER_S
 
@@ -90,6 +90,9 @@ def _identity(pid: str, at_s: float | None, uptime_s: float | None, before: str)
     return f"pid {pid}, started {began_s:.0f}"
 
 
+_Greeted = tuple[Conversation, Target]
+
+
 class MemcachedMonitor:
     """The monitor of kind `memcached`. It has one connection to the server, with two questions each time."""
 
@@ -128,17 +131,19 @@ class MemcachedMonitor:
         self._talk.close()
 
 
-def _greeted(conversation: Conversation, target: Target) -> Conversation:
-    return conversation
+def _greeted(conversation: Conversation, target: Target) -> _Greeted:
+    if (wrong := memcached.log_in(conversation, target)) is not None:
+        raise Unreadable(f"{target.endpoints[0]} refuses the log-in: {wrong.words}")
+    return conversation, target
 
 
-def _asked(conversation: Conversation) -> tuple[str, str]:
-    return _listing(conversation, ""), _listing(conversation, "slabs")
+def _asked(greeted: _Greeted) -> tuple[str, str]:
+    return _listing(greeted, ""), _listing(greeted, "slabs")
 
 
-def _listing(conversation: Conversation, kind: str) -> str:
+def _listing(greeted: _Greeted, kind: str) -> str:
     """Return a listing. One without its end leaves a rest for the next question, so that no further one is asked."""
-    text = memcache.stats(conversation, kind)
+    text = memcached.listing(*greeted, kind)
     if not text.rstrip().endswith(("END", "ERROR")):
         raise NoAnswerError(Silence.LATE)
     return text

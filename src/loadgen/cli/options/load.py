@@ -68,10 +68,15 @@ TARGET = OptionGroup(
 CONVERSATION = OptionGroup(
     "protocol and log-in",
     (
-        Option(("--protocol",), "resp, resp3, memcache or ping", ValueKind("NAME", _protocol), key="target.protocol"),
+        Option(
+            ("--protocol",),
+            "resp, resp3, memcache, memcache-meta, memcache-binary or ping",
+            ValueKind("NAME", _protocol),
+            key="target.protocol",
+        ),
         Option(("-3",), "the same as --protocol resp3", key="target.protocol", sets="resp3"),
-        Option(("--user",), "user for AUTH", TEXT, "NAME", key="target.username", also=("--username",)),
-        Option(("-a", "--password"), "password for AUTH", TEXT, "PASSWORD", key="target.password"),
+        Option(("--user",), "user for the log-in", TEXT, "NAME", key="target.username", also=("--username",)),
+        Option(("-a", "--password"), "password for the log-in", TEXT, "PASSWORD", key="target.password"),
         Option(("--dbnum",), "number of the database (default: 0)", DATABASE, key="target.database"),
     ),
 )

@@ -42,6 +42,7 @@ class ProblemCode(StrEnum):
     NO_PORT = "no-port"
     RESP_ONLY = "resp-only"
     NO_PASSWORD = "no-password"
+    NO_USERNAME = "no-username"
     TWO_PASSWORDS = "two-passwords"
     TLS_UNUSABLE = "tls-unusable"
     NO_CERTIFICATE = "no-certificate"

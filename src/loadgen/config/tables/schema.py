@@ -3,9 +3,9 @@
 Bounds of a single key are here, rules between keys in `contradictions`. The vocabulary is that of crucible's benchmark
 and of cachecannon, whose files load unchanged, plus keys of our own: `general.seed`, `general.interval`,
 `general.requests`, `target.username`, `target.password`, `target.password_env`, `target.password_file`,
-`target.precheck`, `target.server`, `connection.refill`, `workload.arrival`, `workload.phase`, `workload.spin`,
-`workload.keyspace.prefix`, `workload.keyspace.zipf_exponent`, `workload.values.ttl`, `fault`, `monitor`, `check`,
-`slo`, `verdict`, `smoke`, `compare` and `gate`. `foreign.OURS` lists them.
+`target.precheck`, `target.server`, `target.memcache`, `connection.refill`, `workload.arrival`, `workload.phase`,
+`workload.spin`, `workload.keyspace.prefix`, `workload.keyspace.zipf_exponent`, `workload.values.ttl`, `fault`,
+`monitor`, `check`, `slo`, `verdict`, `smoke`, `compare` and `gate`. `foreign.OURS` lists them.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from loadgen.config.tables.band import BandTable
 from loadgen.config.tables.check import CheckTable
 from loadgen.config.tables.cpu_list import usable_cpus
 from loadgen.config.tables.fault import FaultTable
+from loadgen.config.tables.memcache import Memcache
 from loadgen.config.tables.monitor import MonitorTable
 from loadgen.config.tables.objectives import Percentiles, Slo
 from loadgen.config.tables.phase import Phase
@@ -145,8 +146,8 @@ class Target(Table):
     protocol: Protocol = Field(
         default="resp",
         description=(
-            '"resp" (RESP2), "resp3" (RESP with HELLO 3), "memcache" (its text protocol) or '
-            '"ping" (PING over RESP, without keys).'
+            '"resp" (RESP2), "resp3" (RESP with HELLO 3), "memcache" (its text protocol), "memcache-meta" (its meta '
+            'commands), "memcache-binary" or "ping" (PING over RESP, without keys).'
         ),
     )
     server: Server | None = Field(default=None)
@@ -169,9 +170,13 @@ class Target(Table):
             'for each, with "roundrobin"; the same requests to all endpoints, each at the whole rate, with "mirrored".'
         ),
     )
-    username: str = Field(default="", description="User for AUTH; needs a password. RESP only.")
+    username: str = Field(default="", description="User for the log-in; needs a password.")
     password: str = Field(
-        default="", description=("Password for AUTH, which every connection sends; empty sends none. RESP only.")
+        default="",
+        description=(
+            "Password for the log-in of every connection; empty: none logs in. RESP logs in by AUTH, memcache by the "
+            'token of memcached\'s option -Y, "memcache-binary" by SASL PLAIN; the last two need a username.'
+        ),
     )
     password_env: str | None = Field(
         default=None,
@@ -195,11 +200,13 @@ class Target(Table):
     precheck: Literal["ping", "hello", "none"] = Field(
         default="ping",
         description=(
-            'The request on each connection before the load, after AUTH and SELECT: "ping" (memcache: version), '
-            '"hello" (RESP only) or "none". An error reply is a warning, unless no request can succeed after it. '
+            'The request on each connection before the load, after the log-in and SELECT: "ping" (memcache: version, '
+            'mn or a no-op), "hello" (RESP only) or "none". An error reply is a warning, unless no request can succeed '
+            "after it. "
             '"resp3" sends HELLO in any case.'
         ),
     )
+    memcache: Memcache = Field(default_factory=Memcache)
     tls: bool = Field(default=False, description="Connect by TLS.")
     tls_verify: bool = Field(
         default=True,

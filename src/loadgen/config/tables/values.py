@@ -20,6 +20,7 @@ from pydantic_core.core_schema import CoreSchema, no_info_before_validator_funct
 from loadgen.config.tables.cpu_list import parse_cpu_list
 from loadgen.config.tables.refused import ProblemCode, Refused
 from loadgen.config.tables.share import PERCENT, PERCENT_BELOW_100, format_tolerance, parse_share, parse_tolerance
+from loadgen.protocol import ALIASES, PROTOCOLS
 from loadgen.server_address import is_url, parse, parse_endpoint
 from loadgen.units import COUNT, NS_PER_S, RATE, format_duration, parse_count, parse_duration, parse_rate, parse_size
 
@@ -198,18 +199,15 @@ Rates = Annotated[
 
 
 def _spoken(protocol: object) -> object:
-    if protocol in ("memcachebinary", "memcache-binary"):
-        raise Refused(
-            ProblemCode.NOT_SUPPORTED, f'"{protocol}" is not supported; write "memcache" for memcache\'s text protocol'
-        )
     if protocol == "momento":
-        raise Refused(
-            ProblemCode.NOT_SUPPORTED, '"momento" is not supported; write one of "resp", "resp3", "memcache", "ping"'
-        )
-    return protocol
+        names = ", ".join(f'"{name}"' for name in PROTOCOLS)
+        raise Refused(ProblemCode.NOT_SUPPORTED, f'"momento" is not supported; write one of {names}')
+    return ALIASES.get(protocol, protocol) if isinstance(protocol, str) else protocol
 
 
-Protocol = Annotated[Literal["resp", "resp3", "memcache", "ping"], BeforeValidator(_spoken)]
+Protocol = Annotated[
+    Literal["resp", "resp3", "memcache", "memcache-meta", "memcache-binary", "ping"], BeforeValidator(_spoken)
+]
 
 
 def _address(text: str) -> str:

@@ -27,6 +27,7 @@ from loadgen.plan import (
     KeptHistory,
     Keyspace,
     Load,
+    MemcacheWire,
     Plan,
     Reads,
     Target,
@@ -153,6 +154,7 @@ def _target(target: schema.Target) -> Target:
         database=target.database,
         sharding=target.sharding,
         precheck=target.precheck,
+        memcache=MemcacheWire(**target.memcache.model_dump()),
         discovery=_discovery(target),
         tls=tls_plan(target),
     )

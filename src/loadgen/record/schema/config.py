@@ -41,7 +41,11 @@ CONFIG = record(
         "the server's name and version in its own words, such as `redis 7.0.15`; null when it does not say",
     ),
     field("embedded", TRUTH, "the target is loadgen's built-in server, which the figures describe"),
-    field("protocol", {"enum": ["Resp", "Resp3", "Memcache", "Ping"]}, "`Resp`, `Resp3`, `Memcache` or `Ping`"),
+    field(
+        "protocol",
+        {"enum": ["Resp", "Resp3", "Memcache", "MemcacheMeta", "MemcacheBinary", "Ping"]},
+        "`Resp`, `Resp3`, `Memcache`, `MemcacheMeta`, `MemcacheBinary` or `Ping`",
+    ),
     field("tls", TRUTH, "whether connections are encrypted"),
     field("threads", LOAD["threads"], "worker processes"),
     field("conns", LOAD["conns"], "connections, over all workers"),

@@ -6,8 +6,9 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from loadgen.plan import Endpoint
-from loadgen.target.talk import memcache
+from loadgen.plan import Endpoint, Target
+from loadgen.protocol import PROTOCOLS, Wire
+from loadgen.target.talk import memcached
 from loadgen.target.talk.conversation import Conversation, NoAnswerError
 from loadgen.target.talk.resp import Asker
 
@@ -51,19 +52,21 @@ class Counters:
 
 
 def read(endpoint: Endpoint, protocol: str) -> Counters | None:
-    """Return the counters of the server at an endpoint, which speaks `memcache` or `resp`; None without an answer.
+    """Return the counters of the server at an endpoint, which wants no password; None without an answer.
 
     The question is counted by neither server as any of these operations.
     """
     try:
         with Conversation(endpoint, PATIENCE_S) as conversation:
-            return _of_memcache(conversation) if protocol == "memcache" else _of_resp(conversation)
+            if PROTOCOLS[protocol].wire is Wire.RESP:
+                return _of_resp(conversation)
+            return _of_memcache(memcached.stats(conversation, Target(protocol, (endpoint,))))
     except NoAnswerError:
         return None
 
 
-def _of_memcache(conversation: Conversation) -> Counters | None:
-    said = dict(_STAT.findall(memcache.stats(conversation)))
+def _of_memcache(listing: str) -> Counters | None:
+    said = dict(_STAT.findall(listing))
     numbers = {name: int(word) for name, word in said.items() if word.isdigit()}
     if "pid" not in said or "cmd_get" not in numbers:
         return None

@@ -9,7 +9,7 @@ import time
 from loadgen.plan import Endpoint, Target
 from loadgen.protocol import Wire
 from loadgen.secret import masked
-from loadgen.target.talk import memcache
+from loadgen.target.talk import memcached
 from loadgen.target.talk.conversation import Conversation, NoAnswerError
 from loadgen.target.talk.resp import Asker
 
@@ -57,8 +57,8 @@ def _resp(endpoint: Endpoint, target: Target, timeout_s: float) -> str:
 
 def _memcache(endpoint: Endpoint, target: Target, timeout_s: float) -> str:
     with Conversation(endpoint, timeout_s, tls=target.tls) as conversation:
-        word, _, version = memcache.line(conversation, b"version\r\n").strip().partition(" ")
-    return f"memcached {version[:LONGEST_VERSION]}" if word == "VERSION" else ""
+        said = memcached.version(conversation, target)
+    return f"memcached {said.words.strip()[:LONGEST_VERSION]}" if said.is_answer else ""
 
 
 _ASKED = {Wire.RESP: _resp, Wire.MEMCACHE: _memcache}

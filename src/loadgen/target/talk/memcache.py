@@ -28,6 +28,12 @@ def line(conversation: Conversation, request: bytes) -> str:
     return heard[:LONGEST_LINE].partition(b"\n")[0].rstrip(b"\r").decode(errors="backslashreplace")
 
 
+def log_in(username: str, password: str) -> bytes:
+    """Return the request that logs in, where memcached has the option -Y: a set of any key."""
+    token = f"{username} {password}".encode()
+    return b"set auth 0 0 %d\r\n%b\r\n" % (len(token), token)
+
+
 def stats(conversation: Conversation, kind: str = "") -> str:
     """Return the listing of `stats`, or of one kind such as `slabs`; without its end, the part that came within the
     conversation's limits.

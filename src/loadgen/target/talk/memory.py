@@ -6,7 +6,7 @@ import re
 
 from loadgen.plan import Endpoint, Target
 from loadgen.protocol import Wire
-from loadgen.target.talk import memcache
+from loadgen.target.talk import memcached
 from loadgen.target.talk.conversation import Conversation, NoAnswerError
 from loadgen.target.talk.resp import Asker
 
@@ -27,7 +27,7 @@ def _used(endpoint: Endpoint, target: Target) -> int | None:
     try:
         with Conversation(endpoint, PATIENCE_S, tls=target.tls) as conversation:
             if target.speaks.wire is Wire.MEMCACHE:
-                said = _BYTES.search(memcache.stats(conversation))
+                said = _BYTES.search(memcached.stats(conversation, target))
             else:
                 asker = Asker(conversation)
                 if target.password:

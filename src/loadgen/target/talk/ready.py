@@ -15,7 +15,7 @@ from loadgen.escape import printable
 from loadgen.plan import Endpoint, Target
 from loadgen.protocol import Wire
 from loadgen.secret import masked
-from loadgen.target.talk import memcache
+from loadgen.target.talk import memcached
 from loadgen.target.talk.conversation import Conversation, NoAnswerError, Silence
 from loadgen.target.talk.resp import Asker, Reply, ReplyKind
 
@@ -81,7 +81,7 @@ def _ask(target: Target, timeout_s: float) -> Readiness:
     try:
         return _asked(target, timeout_s, by_get=False)
     except NoAnswerError as end:
-        if end.silence not in (Silence.CLOSED, Silence.BROKEN) or _question(target) not in ("PING", "version"):
+        if end.silence not in (Silence.CLOSED, Silence.BROKEN) or _question(target) in ("", "HELLO"):
             return _silent(end)
     try:
         return _asked(target, timeout_s, by_get=True)
@@ -94,7 +94,7 @@ def instance(target: Target, timeout_s: float = ANSWER_TIMEOUT_S) -> Instance | 
     try:
         with Conversation(_where(target), timeout_s, tls=target.tls) as conversation:
             if target.speaks.wire is Wire.MEMCACHE:
-                return _instance(memcache.stats(conversation))
+                return _instance(memcached.stats(conversation, target))
             asker = Asker(conversation)
             if target.password:
                 asker.ask(*_auth(target))
@@ -129,8 +129,9 @@ def _asked(target: Target, timeout_s: float, *, by_get: bool) -> Readiness:
         if target.speaks.wire is Wire.MEMCACHE:
             if not question:
                 return Readiness(State.READY)
-            line = memcache.line(conversation, b"get %b\r\n" % _KEY if by_get else b"version\r\n")
-            return _found_memcache(line, "END" if by_get else "VERSION ")
+            if by_get:
+                return _found_memcache(memcached.absent(conversation, target, _KEY))
+            return _found_memcache(memcached.version(conversation, target))
         asker = Asker(conversation)
         if target.password:
             found = _found(asker.ask(*_auth(target)), due=(ReplyKind.TEXT,))
@@ -153,10 +154,10 @@ def _found(reply: Reply, due: tuple[ReplyKind, ...]) -> Readiness:
     return Readiness(State.READY if reply.kind in due else State.FOREIGN, reply.text)
 
 
-def _found_memcache(line: str, due: str) -> Readiness:
-    if line.startswith(("ERROR", "CLIENT_ERROR", "SERVER_ERROR")):
-        return _found_error(line)
-    return Readiness(State.READY if line.startswith(due) else State.FOREIGN, line)
+def _found_memcache(said: memcached.Said) -> Readiness:
+    if said.is_error:
+        return _found_error(said.words)
+    return Readiness(State.FOREIGN if said.is_foreign else State.READY, said.words)
 
 
 def _found_error(words: str) -> Readiness:

@@ -15,8 +15,9 @@ from loadgen import greeting
 from loadgen.errors import TargetError
 from loadgen.escape import printable
 from loadgen.plan import Endpoint, Target
-from loadgen.protocol import Wire
+from loadgen.protocol import Dialect, Wire
 from loadgen.secret import masked
+from loadgen.target.talk import binary, memcache
 from loadgen.target.talk.conversation import Conversation, NoAnswerError, Silence
 from loadgen.target.talk.resp import command
 
@@ -70,6 +71,28 @@ class Question:
         return is_error and whole and not greeting.is_turned_away(words.removeprefix("-"))
 
 
+@dataclass(frozen=True, slots=True)
+class BinaryQuestion(Question):
+    """A request in memcache's binary protocol. `due` is the body of the answer, or empty for any."""
+
+    def judge(self, received: bytes) -> bool | None:
+        try:
+            taken = binary.first(received)
+        except ValueError:
+            # Read the rest of a line as well, to show the whole line.
+            return False if received.endswith(b"\n") or len(received) > _LONGEST_ANSWER else None
+        if taken is None:
+            return None
+        message, rest = taken
+        if self.greets and self.refused(received):
+            return True
+        return message.opcode == self.asked[1] and not message.status and not rest and self.due in (b"", message.body)
+
+    def refused(self, received: bytes) -> bool:
+        taken = binary.first(received)
+        return taken is not None and taken[0].status not in (0, binary.AUTH_ERROR)
+
+
 def check(target: Target, patience_s: float = PATIENCE_S) -> str:
     """Question every server of a target, and return which questions were answered right, as words.
 
@@ -79,7 +102,7 @@ def check(target: Target, patience_s: float = PATIENCE_S) -> str:
     token = uuid.uuid4().hex
     # The null and the line end in the value find servers that stop or split a value at them.
     key, value = f"loadgen:smoke:{token}", b"\0\xff\r\n" + token.encode()
-    dialect = _DIALECTS[target.speaks.wire]
+    dialect = _DIALECTS[_spoken(target)]
     storing = dialect.storing(key, value) if target.speaks.has_keys else ()
     answered: dict[str, None] = {}
     refused: dict[str, None] = {}
@@ -123,7 +146,7 @@ def _greeted(
     for by_get in (False, True):
         conversation = _connected(stack, endpoint, target, patience_s)
         try:
-            questions = _DIALECTS[target.speaks.wire].greetings(target, by_get)
+            questions = _DIALECTS[_spoken(target)].greetings(target, by_get)
             return conversation, [
                 (each, _ask(conversation, endpoint, each, patience_s, target.password)) for each in questions
             ]
@@ -137,7 +160,7 @@ def _greeted(
 
 @dataclass(frozen=True, slots=True)
 class _Dialect:
-    """The questions in one wire protocol."""
+    """The questions in one dialect of a wire protocol."""
 
     greetings: Callable[[Target, bool], Sequence[Question]]
     """Returns the greeting of the load's connections; if the second argument is true, with a GET for the probe."""
@@ -148,10 +171,28 @@ class _Dialect:
 
 
 def _memcache_greetings(target: Target, by_get: bool) -> Sequence[Question]:
+    greetings = []
+    if target.password:
+        token = memcache.log_in(target.username, target.password)
+        greetings.append(Question("the log-in", token, b"STORED\r\n", greets=True))
     if by_get:
-        return [Question("get", b"get loadgen:smoke\r\n", b"", b"\r\n", greets=True)]
-    version = Question("version", b"version\r\n", b"VERSION ", b"\r\n", greets=True)
-    return [version] if target.speaks.question(target.precheck) else []
+        greetings.append(Question("get", b"get loadgen:smoke\r\n", b"", b"\r\n", greets=True))
+    elif target.speaks.question(target.precheck):
+        greetings.append(Question("version", b"version\r\n", b"VERSION ", b"\r\n", greets=True))
+    return greetings
+
+
+def _binary_greetings(target: Target, by_get: bool) -> Sequence[Question]:
+    greetings: list[Question] = []
+    if target.password:
+        greetings.append(
+            BinaryQuestion("the log-in", binary.log_in(target.username, target.password), b"", greets=True)
+        )
+    if by_get:
+        greetings.append(BinaryQuestion("Get", binary.request(binary.GET, b"loadgen:smoke"), b"", greets=True))
+    elif target.speaks.question(target.precheck):
+        greetings.append(BinaryQuestion("Version", binary.request(binary.VERSION), b"", greets=True))
+    return greetings
 
 
 def _resp_greetings(target: Target, by_get: bool) -> Sequence[Question]:
@@ -191,6 +232,22 @@ def _memcache_storing(key: str, value: bytes) -> Sequence[Question]:
     ]
 
 
+def _meta_storing(key: str, value: bytes) -> Sequence[Question]:
+    name, block = key.encode(), b"%d\r\n%b\r\n" % (len(value), value)
+    return [
+        Question(f"ms {key}", b"ms %b %d T%d\r\n%b\r\n" % (name, len(value), TTL_S, value), b"HD\r\n"),
+        Question(f"mg {key}", b"mg %b v\r\n" % name, b"VA %b" % block),
+    ]
+
+
+def _binary_storing(key: str, value: bytes) -> Sequence[Question]:
+    name = key.encode()
+    return [
+        BinaryQuestion(f"Set {key}", binary.request(binary.SET, name, value, bytes(4) + TTL_S.to_bytes(4)), b""),
+        BinaryQuestion(f"Get {key}", binary.request(binary.GET, name), bytes(4) + value),
+    ]
+
+
 def _resp_storing(key: str, value: bytes) -> Sequence[Question]:
     name = key.encode()
     return [
@@ -201,8 +258,16 @@ def _resp_storing(key: str, value: bytes) -> Sequence[Question]:
 
 _DIALECTS = {
     Wire.RESP: _Dialect(_resp_greetings, _resp_storing, lambda key: command(b"DEL", key.encode())),
-    Wire.MEMCACHE: _Dialect(_memcache_greetings, _memcache_storing, lambda key: b"delete %b\r\n" % key.encode()),
+    Dialect.TEXT: _Dialect(_memcache_greetings, _memcache_storing, lambda key: b"delete %b\r\n" % key.encode()),
+    Dialect.META: _Dialect(_memcache_greetings, _meta_storing, lambda key: b"md %b\r\n" % key.encode()),
+    Dialect.BINARY: _Dialect(
+        _binary_greetings, _binary_storing, lambda key: binary.request(binary.DELETE, key.encode())
+    ),
 }
+
+
+def _spoken(target: Target) -> Wire | Dialect:
+    return target.speaks.dialect or target.speaks.wire
 
 
 # ── Answers ─────────────────────────────────────────────────────────────────────────────────────────────────────────

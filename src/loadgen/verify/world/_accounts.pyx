@@ -67,7 +67,7 @@ cdef class Accounts(Invariant):
             if <uint32_t>(p.expired - p.head) > <uint32_t>(p.tail - p.head) or (
                     <uint32_t>(p.written - p.head) > <uint32_t>(p.tail - p.head)):
                 self.broken("a pipeline's expired and written requests are among those in flight")
-            if <uint32_t>(p.tail - p.head) > p.depth:
+            if <uint32_t>(p.tail - p.head) - p.barriers > p.depth:
                 self.broken("a pipeline has no more requests in flight than its depth")
             if c.state == DOWN and (p.tail != p.head or c.stream >= 0):
                 self.broken("a connection that is down has no stream and no request")

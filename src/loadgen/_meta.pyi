@@ -1,0 +1,21 @@
+from loadgen._codec import Codec
+from loadgen._request import Commands
+
+class MemcacheMeta(Codec):
+    def __init__(
+        self,
+        key_length: int = 16,
+        value_bytes: int = 64,
+        *,
+        prefix: bytes = b"",
+        commands: Commands | None = None,
+        run: int = 0,
+        ttl_s: int = 0,
+        quiet: bool = False,
+        opaque: bool = True,
+        base64_keys: bool = False,
+        return_key: bool = False,
+        get_flags: str = "v",
+        username: str = "",
+        password: str = "",
+    ) -> None: ...
