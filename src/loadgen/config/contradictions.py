@@ -139,7 +139,7 @@ def _one_password(config: Config) -> Iterator[Problem]:
 
 def _nodes_are_found_one_way(config: Config) -> Iterator[Problem]:
     target = config.target
-    if target.finds_nodes and not PROTOCOLS[target.protocol].authenticates:
+    if target.finds_nodes and PROTOCOLS[target.protocol].wire is not Wire.RESP:
         yield Problem(
             (_SENTINEL if target.sentinel_master else _CLUSTER, _PROTOCOL),
             ProblemCode.RESP_ONLY,
