@@ -25,6 +25,7 @@ class Code(StrEnum):
     # The load did not reach its end.
     SERVER_GONE = "server-gone", "a server accepts no connection any more"
     SERVER_ENDED = "server-ended", "a server that loadgen started has ended"
+    WRONG_NODE = "wrong-node", "the servers are nodes of a cluster, and the configuration does not say so"
     LOCKED_OUT = "locked-out", "a server wants other credentials for every request"
     WORKER_DIED = "worker-died", "one of loadgen's own worker processes died"
     COULD_NOT_RUN = "could-not-run", "a round of a comparison could not be run, for any other reason"

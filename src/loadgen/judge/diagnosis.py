@@ -45,10 +45,8 @@ REMEDIES = (
     (("ERR DB index", "ERR invalid DB index"), "correct target.database (--dbnum), or raise the server's databases"),
     (("ERR SELECT is not allowed",), "leave target.database out: a cluster has the database 0 only"),
     (("NOPROTO", "ERR unknown command 'HELLO'", "ERR unknown command `HELLO`"), 'set target.protocol to "resp"'),
-    (
-        ("MOVED", "ASK", "TRYAGAIN", "CLUSTERDOWN"),
-        "clusters are not supported yet: name a server that is no cluster node",
-    ),
+    (("MOVED", "ASK"), "set target.cluster (--cluster): the server is a node of a cluster"),
+    (("CLUSTERDOWN", "TRYAGAIN"), "wait until the cluster serves every slot, or bring back the node that has them"),
     (("BUSY",), "wait for the server's script to end, or send SCRIPT KILL"),
     (("NOREPLICAS",), "restore the server's replicas, or set min-replicas-to-write to 0"),
     (("WRONGTYPE",), "use an empty database: keys of the same names hold other types"),
@@ -164,6 +162,17 @@ def locked_out(plan: Plan, phase: Snapshot, examples: Mapping[str, str]) -> str:
             where = address(plan.target.endpoints[0]) if len(plan.target.endpoints) == 1 else "A server"
             return f"{where} rejects every request with {with_remedy(words)}."
     return ""
+
+
+def misrouted(plan: Plan, phase: Snapshot, examples: Mapping[str, str]) -> str:
+    """Return the sentence that servers are nodes of a cluster, which the plan does not know; empty when they are not."""
+    if plan.target.topology is not None or not phase.errors.get("MOVED"):
+        return ""
+    words = printable(examples.get("MOVED", "MOVED"))
+    return (
+        f"{address(plan.target.endpoints[0])} is a node of a Redis Cluster: it answers keys of other nodes with "
+        f'"{words}". Set target.cluster = true (--cluster), so that each key goes to its node.'
+    )
 
 
 def _other_protocol(protocol: Protocol, words: str) -> str:

@@ -314,6 +314,12 @@ class Crew:
         self.max_rss_bytes = max(self.max_rss_bytes, report.max_rss_bytes)
         if self.load is not None and isinstance(report, IntervalEnded | Drained):
             self.load.note(seat.index, report)
+        if words := diagnosis.misrouted(self.plan, report.snapshot, report.examples):
+            if report.phase == Phase.PREFILL:
+                raise TargetError(words)
+            if not self.failure:
+                self.failure.ended_by(Code.WRONG_NODE, words)
+                raise EndedEarly
         if not isinstance(report, IntervalEnded) or self.failure:
             return
         # Without a precheck, or after it, only this check finds that no request can succeed.

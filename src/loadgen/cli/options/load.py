@@ -65,6 +65,15 @@ TARGET = OptionGroup(
     ),
 )  # fmt: skip
 
+_READ_FROM = {"no": "primary", "yes": "replicas", "all": "all"}
+
+
+def _read_from(text: str) -> str:
+    if text not in _READ_FROM:
+        raise ValueError("write no, yes or all")
+    return _READ_FROM[text]
+
+
 CONVERSATION = OptionGroup(
     "protocol and log-in",
     (
@@ -78,6 +87,25 @@ CONVERSATION = OptionGroup(
         Option(("--user",), "user for the log-in", TEXT, "NAME", key="target.username", also=("--username",)),
         Option(("-a", "--password"), "password for the log-in", TEXT, "PASSWORD", key="target.password"),
         Option(("--dbnum",), "number of the database (default: 0)", DATABASE, key="target.database"),
+        Option(
+            ("--cluster",),
+            "the server is a node of a Redis Cluster: find the others, and send each key to its node",
+            key="target.cluster",
+            also=("--cluster-mode",),
+        ),
+        Option(
+            ("--sentinel-master",),
+            "the server is a sentinel: put load on the master of that name, also after a fail-over",
+            TEXT,
+            "NAME",
+            key="target.sentinel_master",
+        ),
+        Option(
+            ("--rfr",),
+            "reads of a cluster: no (primaries), yes (replicas) or all",
+            ValueKind("WHICH", _read_from),
+            key="target.read_from",
+        ),
     ),
 )
 

@@ -34,7 +34,6 @@ def _memtier(*spellings: str, why: str = "", kind: ValueKind | None = None, harm
 
 
 REDIS_BENCHMARK = (
-    _no("--cluster", why="cluster mode is not there yet; name one server that takes every key"),
     _no("--enable-tracking", why="client-side caching is not there yet; leave it out"),
     _no(
         "-k",
@@ -51,12 +50,6 @@ REDIS_BENCHMARK = (
 )
 
 VALKEY_BENCHMARK = (
-    _no(
-        "--rfr",
-        why="reads from replicas are not there yet; name a replica as the server, with --mix get=1",
-        kind=WORD,
-        harmless=("no",),
-    ),
     _no("--sequential", why="keys in order are not there yet, but for --prefill, which writes each once"),
     _no("--num-functions", why=_FUNCTIONS, kind=WORD),
     _no("--num-keys-in-fcall", why=_FUNCTIONS, kind=WORD),
@@ -86,7 +79,6 @@ MEMTIER = (
         kind=WORD,
     ),
     _memtier("--print-all-runs", why="there is one run; leave it out"),
-    _memtier("--cluster-mode", why="cluster mode is not there yet; name one server that takes every key"),
     _memtier("--cpu-split", why="write the CPUs with --cpu-list"),
     _memtier("--taskset", why="write the CPUs with --cpu-list", kind=WORD),
     _memtier(

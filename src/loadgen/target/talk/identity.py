@@ -52,7 +52,8 @@ def _resp(endpoint: Endpoint, target: Target, timeout_s: float) -> str:
             asker.ask(b"AUTH", *filter(None, (target.username.encode(), target.password.encode())))
         info = asker.ask(b"INFO", b"server").said
     found = ((name, re.search(rf"^{field}:([^\r\n]+)", info, re.MULTILINE)) for field, name in RESP_NAMES.items())
-    return next((f"{name} {match[1][:LONGEST_VERSION]}" for name, match in found if match), "")
+    of_cluster = ", a node of a cluster" if re.search(r"^redis_mode:cluster\r?$", info, re.MULTILINE) else ""
+    return next((f"{name} {match[1][:LONGEST_VERSION]}{of_cluster}" for name, match in found if match), "")
 
 
 def _memcache(endpoint: Endpoint, target: Target, timeout_s: float) -> str:
