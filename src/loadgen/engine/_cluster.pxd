@@ -22,6 +22,8 @@ cdef class Cluster(Steering):
     cdef bint kicked          # a request waits to be sent again
     cdef bint moved           # slots have changed owners since shares were last made
 
+    # Give the requests that a lane is to send again to those that their keys belong to now.
+    cdef void hand_over(self, Lane lane) noexcept
     cdef bint steer(self, Lane lane, const Request *r, str words, int64_t now_ns) except -1
     cdef bint again(self, Lane lane, const Request *r, Redirect why, int64_t delay_ns, bint asks,
                     int64_t now_ns) noexcept

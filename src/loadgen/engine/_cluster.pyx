@@ -6,7 +6,7 @@ Sources: the Redis cluster specification, "Redirection and resharding"; the repl
 cimport cython
 
 from loadgen._request cimport ASKS, MOST_REDIRECTS, REDIRECT, SENT_BEFORE
-from loadgen.engine._lane cimport is_full, is_half_full, requeue
+from loadgen.engine._lane cimport has_requeued, is_full, is_half_full, requeue
 from loadgen.engine._recorder cimport ASK_REDIRECT, CLUSTERDOWN, LOADING, MOVED, READONLY, TRYAGAIN
 from loadgen.engine._slots cimport SLOTS
 
@@ -40,6 +40,19 @@ cdef class Cluster(Steering):
     cdef bint redirect(self, Lane lane, const Request *r, const char *text, int length, int64_t now_ns) noexcept nogil:
         with gil:
             return self.steer(lane, r, (<bytes>text[:length]).decode("utf-8", "replace"), now_ns)
+
+    cdef void hand_over(self, Lane lane) noexcept:
+        cdef Request r
+        cdef Lane to
+        while has_requeued(&lane.requeued):
+            r = lane.requeued.ring[lane.requeued.head & lane.requeued.mask]
+            to = <Lane>self.lanes[self.primaries[self.slots.owner(r.key)]]
+            if to is lane or is_full(&to.requeued):
+                return
+            lane.requeued.head += 1
+            r.resent &= ~ASKS
+            requeue(&to.requeued, &r)
+            self.kicked = True
 
     cdef bint steer(self, Lane lane, const Request *r, str words, int64_t now_ns) except -1:
         cdef int tries = r.resent // REDIRECT

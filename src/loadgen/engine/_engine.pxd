@@ -92,6 +92,7 @@ cdef class Engine(Sender):
     cdef double of_shard(self, Lane lane) except -1
     cdef int divide(self) except -1
     cdef int reshare(self, int64_t now_ns) except -1
+    cdef void hand_over_due(self, Lane lane, int64_t now_ns) noexcept
     cdef void look_for_stalls(self) noexcept
     cdef void release(self) noexcept
     cdef void serve_kicked(self, int64_t now_ns) noexcept

@@ -239,9 +239,27 @@ cdef class Engine(Sender):
                     heir.left += lane.left
                     heir.schedule.over = False
                     lane.left = 0
+        for lane in self.lanes:
+            if lane.idle:
+                self.cluster.hand_over(lane)
+                self.hand_over_due(lane, now_ns)
         if begins and self.closed_loop:
             self.fill_all()
         return 0
+
+    cdef void hand_over_due(self, Lane lane, int64_t now_ns) noexcept:
+        """Have the others send what a lane without keys was to have sent by now, as far as they have room."""
+        cdef Lane to
+        cdef int looked = 0, at = 0
+        if self.mode != LOAD and self.mode != DRAIN:
+            return
+        while looked < len(self.lanes) and lane.has_request_due(now_ns):
+            to = <Lane>self.lanes[at % len(self.lanes)]
+            at += 1
+            looked += 1
+            if not to.idle and to.take_over(lane, now_ns):
+                self.cluster.kicked = True
+                looked = 0
 
     cdef void look_for_stalls(self) noexcept:
         """Have no lane wait for one that no connection serves, or whose server answers nothing."""

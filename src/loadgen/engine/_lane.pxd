@@ -114,6 +114,11 @@ cdef class Lane(Sink):
 
     # True when a request is to be sent now.
     cdef bint has_due(self, int64_t now_ns) noexcept
+    # True when the schedule has a request due that is still to be made.
+    cdef bint has_request_due(self, int64_t now_ns) noexcept
+    # Make the next due request of another lane's schedule, with a key of this lane, and send it as one that is sent
+    # again. False when there is no room.
+    cdef bint take_over(self, Lane other, int64_t now_ns) noexcept
     # True when requests of the window have yet to be sent.
     cdef bint is_behind(self) noexcept
     # Drop the owed keys, and send none from now on.

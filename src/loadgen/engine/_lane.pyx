@@ -2,6 +2,7 @@
 
 from libc.stdint cimport uint8_t
 from libc.stdlib cimport calloc, free
+from libc.string cimport memset
 
 from loadgen.engine._busy cimport busy_end, busy_ours
 from loadgen._request cimport DRAINING, MEASURE, MISS, PRECHECK, PREFILL, WARMUP
@@ -137,6 +138,27 @@ cdef class Lane(Sink):
     cdef bint has_due(self, int64_t now_ns) noexcept:
         return (has_requeued_by(&self.requeued, now_ns) or self.schedule.is_due(now_ns, self.end_ns)
                 or self.pays and has_owed(&self.owed) and now_ns < self.end_ns)
+
+    cdef bint has_request_due(self, int64_t now_ns) noexcept:
+        cdef Schedule schedule = self.schedule
+        return (not schedule.closed and schedule.is_due(now_ns, self.end_ns)
+                and (self.left > 0 or schedule.next_ns < self.measure_ns))
+
+    cdef bint take_over(self, Lane other, int64_t now_ns) noexcept:
+        cdef Request r
+        if is_half_full(&self.requeued):
+            return False
+        memset(&r, 0, sizeof(Request))
+        r.intended_ns = other.schedule.next_ns
+        r.phase = other.before if r.intended_ns < other.measure_ns else other.after
+        r.made_ns = r.send_ns = r.ready_ns = now_ns
+        self.workload.fill(&r, 0, 0, 1)
+        other.schedule.advance()
+        if r.phase == MEASURE:
+            other.left -= 1
+        self.recorder.note_planned(&r)
+        requeue(&self.requeued, &r)
+        return True
 
     cdef bint is_behind(self) noexcept:
         return has_requeued(&self.requeued) or self.schedule.next_ns < self.end_ns

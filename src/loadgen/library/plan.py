@@ -140,10 +140,10 @@ class Plan:
                 yield Loading(placed(resolved.at(*up.endpoints)), judging, up.server, up.operator, monitors, up.notes)
             return
         if self.server is None:
-            yield Loading(resolved, judging, None, monitors=monitors)
+            yield Loading(placed(resolved), judging, None, monitors=monitors)
             return
         with self.server.up() as server:
-            told = resolved.at(server.endpoint)
+            told = placed(resolved.at(server.endpoint))
             yield Loading(told, judging, server, monitors=monitors)
 
     def replace(self, **keywords: Any) -> Self:

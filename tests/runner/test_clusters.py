@@ -1,0 +1,207 @@
+"""Loads on real clusters and under real sentinels: shares, redirects, moves, fail-overs, and configurations that do not
+fit the servers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from real_cluster import RealCluster
+from real_sentinel import NAME, RealSentinel
+from real_servers import RealServer
+from runs import described
+
+import loadgen
+from loadgen.errors import TargetError
+from loadgen.events import Event, PhaseBegan, Result, TopologyChanged
+
+SLOTS = 16_384
+COMMANDS = ("get", "set")
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[RealCluster]:
+    """Three masters with a replica each, for all tests that leave every node alive."""
+    with RealCluster(3, 3) as cluster:
+        yield cluster
+
+
+def port_of(endpoint: str) -> int:
+    return int(endpoint.rpartition(":")[2])
+
+
+def load(endpoint: str, *settings: str, meanwhile: Callable[[], object] | None = None) -> tuple[Result, list[Event]]:
+    """Run a load on the cluster of a node, and something else once its measure window has begun."""
+    events: list[Event] = []
+    failures: list[Exception] = []
+    begun = threading.Event()
+
+    def heard(event: Event) -> None:
+        events.append(event)
+        if isinstance(event, PhaseBegan) and event.phase == "measure":
+            begun.set()
+
+    def work() -> None:
+        begun.wait(30)
+        try:
+            if meanwhile is not None:
+                meanwhile()
+        except Exception as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    own = ("target.cluster=true", "connection.connections=12", "connection.pipeline_depth=4")
+    try:
+        result = loadgen.run(described(port_of(endpoint), *own, *settings), on_event=heard)
+    finally:
+        begun.set()
+        thread.join()
+    assert not failures, failures
+    total = result.measured.total
+    assert result.unaccounted == 0
+    assert total.planned == total.ok + total.not_ok
+    return result, events
+
+
+def calls(cluster: RealCluster) -> dict[str, int]:
+    """What each live node has executed of GET and SET, by its endpoint; a replica executes the SETs of its master."""
+    counted = {
+        name: sum(calls.get(command, 0) for command in COMMANDS) for name, calls in cluster.commandstats().items()
+    }
+    return {node.endpoint: counted[node.endpoint] for node in cluster.masters()}
+
+
+def sent(result: Result) -> int:
+    return sum(tally.sent for command, tally in result.overall.tallies.items() if command in COMMANDS)
+
+
+@pytest.mark.parametrize("loop", ["closed", "open"])
+def test_every_shard_gets_its_share_and_the_nodes_count_what_was_sent(cluster: RealCluster, loop: str) -> None:
+    before = calls(cluster)
+    rate = ("general.duration=1s", "workload.rate_limit=12000") if loop == "open" else ("general.requests=12000",)
+    result, _ = load(cluster.endpoints[0], "workload.prefill=true", "general.warmup=0s", *rate)
+    assert result.measured.total.ok == result.measured.total.planned
+    assert result.measured.tallies["get"].misses == 0
+    got = {name: count - before[name] for name, count in calls(cluster).items()}
+    assert sum(got.values()) == sent(result)
+    nodes = result.measured.nodes
+    assert {name: node.ok for name, node in nodes.items()}.keys() == got.keys()
+    for node in nodes.values():
+        assert node.ok == pytest.approx(result.measured.total.ok / 3, rel=0.1)
+    assert dict(result.measured.redirects) == {}
+
+
+def test_reads_from_replicas_are_answered_by_replicas_and_keep_the_mix(cluster: RealCluster) -> None:
+    before = {name: stats.get("get", 0) for name, stats in cluster.commandstats().items()}
+    settings = ("general.requests=6000", "general.warmup=0s", "workload.prefill=true", 'target.read_from="replicas"')
+    result, _ = load(cluster.endpoints[0], *settings)
+    total = result.measured.total
+    assert (total.ok, total.planned) == (6000, 6000)
+    got = {name: stats.get("get", 0) - before[name] for name, stats in cluster.commandstats().items()}
+    masters = {node.endpoint for node in cluster.masters()}
+    assert {name for name, count in got.items() if count} == set(got) - masters
+    assert result.measured.tallies["get"].ok == pytest.approx(4800, rel=0.05)
+
+
+def test_slots_that_move_under_load_take_their_requests_along(cluster: RealCluster) -> None:
+    source, target, _ = cluster.masters()
+    slots = [slot for part in cluster.slots_of(source) for slot in part][:1500]
+    settings = ("general.duration=1500ms", "workload.rate_limit=4000", "workload.prefill=true", "general.warmup=0s")
+    result, _ = load(source.endpoint, *settings, meanwhile=lambda: cluster.migrate(slots, target))
+    total = result.measured.total
+    assert (total.ok, total.errors, total.lost) == (total.planned, 0, 0)
+    assert result.measured.tallies["get"].misses == 0
+    redirects = result.overall.redirects
+    assert 0 < redirects["redirected"] <= redirects.get("moved", 0) + redirects.get("ask", 0)
+    after, _ = load(source.endpoint, "general.requests=12000", "general.warmup=0s")
+    assert dict(after.measured.redirects) == {}
+    for node in cluster.masters():
+        share = sum(map(len, cluster.slots_of(node))) / SLOTS
+        assert after.measured.nodes[node.endpoint].ok == pytest.approx(12_000 * share, rel=0.1)
+    cluster.migrate(slots, source)
+
+
+def test_a_node_that_comes_and_goes_under_load_gets_requests_while_it_has_slots(cluster: RealCluster) -> None:
+    came = []
+
+    def come_and_go() -> None:
+        node = cluster.add()
+        came.append(node.endpoint)
+        slots = range(600)
+        cluster.migrate(slots, node)
+        cluster.migrate(slots, cluster.nodes[0])
+        cluster.remove(node)
+
+    settings = ("general.duration=4s", "workload.rate_limit=2000", "general.warmup=0s")
+    result, events = load(cluster.endpoints[0], *settings, meanwhile=come_and_go)
+    total = result.measured.total
+    assert (total.ok, total.not_ok) == (total.planned, 0)
+    assert result.measured.nodes[came[0]].ok > 0
+    told = [words for event in events if isinstance(event, TopologyChanged) for words in event.words]
+    assert f"the shard of {came[0]} is new" in told
+    assert f"the shard of {came[0]} serves nothing any more" in told
+
+
+def test_a_replica_takes_over_from_a_master_that_is_killed() -> None:
+    with RealCluster(3, 3, node_timeout_ms=500) as cluster:
+        lost = cluster.nodes[0]
+
+        def fail_over() -> None:
+            cluster.kill(lost)
+            cluster.wait_for_promotion(lost)
+
+        settings = ("general.duration=5s", "workload.rate_limit=1500", "general.warmup=0s", "verdict.failures=1")
+        result, events = load(cluster.nodes[1].endpoint, *settings, "general.interval=500ms", meanwhile=fail_over)
+        assert any(isinstance(event, TopologyChanged) for event in events)
+        nodes, total = result.measured.nodes, result.measured.total
+        # What waited for the new master is sent to it; only what was under way is lost, or refused meanwhile.
+        assert total.ok > 0.9 * total.planned
+        assert total.lost <= 16
+        assert nodes[lost.endpoint].ok == pytest.approx(total.ok / 3, rel=0.15)
+
+
+def test_a_replica_takes_over_from_a_master_that_sentinels_watch() -> None:
+    with RealSentinel() as group:
+        lost = group.master
+
+        def fail_over() -> None:
+            group.kill(lost)
+            group.wait_for_promotion(lost)
+
+        own = ("target.cluster=false", f'target.sentinel_master="{NAME}"', "verdict.failures=1")
+        settings = (*own, "general.duration=4s", "workload.rate_limit=500", "general.warmup=0s")
+        result, events = load(group.endpoints[0], *settings, meanwhile=fail_over)
+        told = [words for event in events if isinstance(event, TopologyChanged) for words in event.words]
+        assert any(words.endswith(f"serves instead of {lost.endpoint}") for words in told)
+        assert result.measured.total.ok > 0.6 * result.measured.total.planned
+        assert result.measured.total.lost <= 48
+
+
+# ── Configurations that do not fit ──────────────────────────────────────────────────────────────────────────────────
+
+
+def refused(port: int, *settings: str) -> str:
+    with pytest.raises(TargetError) as raised:
+        loadgen.run(described(port, *settings))
+    return str(raised.value)
+
+
+def test_a_single_server_is_no_cluster_and_no_sentinel() -> None:
+    with RealServer.redis() as server:
+        assert "is a single server, not a node of a cluster" in refused(server.port, "target.cluster=true")
+        assert "is no node of a cluster and no sentinel" in refused(server.port, 'target.sentinel_master="mymaster"')
+
+
+def test_a_cluster_that_is_not_configured_ends_the_load_with_its_remedy(cluster: RealCluster) -> None:
+    port = port_of(cluster.endpoints[0])
+    result = loadgen.run(described(port, "general.duration=3s", "general.interval=100ms", "general.warmup=0s"))
+    assert "is a node of a Redis Cluster" in str(result.failure)
+    assert "target.cluster = true (--cluster)" in str(result.failure)
+    assert "is a node of a Redis Cluster" in refused(port, "workload.prefill=true")
+
+
+def test_each_node_needs_a_connection(cluster: RealCluster) -> None:
+    words = refused(port_of(cluster.endpoints[0]), "target.cluster=true", "connection.connections=2")
+    assert "has 3 nodes to put load on, and connection.connections is 2" in words
