@@ -137,7 +137,8 @@ def test_a_node_that_comes_and_goes_under_load_gets_requests_while_it_has_slots(
     settings = ("general.duration=4s", "workload.rate_limit=2000", "general.warmup=0s")
     result, events = load(cluster.endpoints[0], *settings, meanwhile=come_and_go)
     total = result.measured.total
-    assert (total.ok, total.not_ok) == (total.planned, 0)
+    # A request that was under way when the node ended, with no slots any more, is lost.
+    assert (total.ok + total.lost, total.lost <= 4) == (total.planned, True)
     assert result.measured.nodes[came[0]].ok > 0
     told = [words for event in events if isinstance(event, TopologyChanged) for words in event.words]
     assert f"the shard of {came[0]} is new" in told
