@@ -52,7 +52,7 @@ def load(endpoint: str, *settings: str, meanwhile: Callable[[], object] | None =
 
     thread = threading.Thread(target=work)
     thread.start()
-    own = ("target.cluster=true", "connection.connections=12", "connection.pipeline_depth=4")
+    own = ("general.duration=30s", "target.cluster=true", "connection.connections=12", "connection.pipeline_depth=4")
     try:
         result = loadgen.run(described(port_of(endpoint), *own, *settings), on_event=heard)
     finally:
