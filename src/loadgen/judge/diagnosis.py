@@ -165,7 +165,7 @@ def locked_out(plan: Plan, phase: Snapshot, examples: Mapping[str, str]) -> str:
 
 
 def misrouted(plan: Plan, phase: Snapshot, examples: Mapping[str, str]) -> str:
-    """Return the sentence that servers are nodes of a cluster, which the plan does not know; empty when they are not."""
+    """Return the sentence that servers are nodes of a cluster, unknown to the plan; empty when they are not."""
     if plan.target.topology is not None or not phase.errors.get("MOVED"):
         return ""
     words = printable(examples.get("MOVED", "MOVED"))
