@@ -93,16 +93,18 @@ def loadgen_result(
 class Loadgen:
     """CPU is that of the worker in the measure phase, as its result says; `whole` has start-up and front end, too."""
 
-    def __init__(self, name: str = "loadgen", sources: Path = ROOT / "src") -> None:
+    def __init__(self, name: str = "loadgen", sources: Path = ROOT / "src", more: tuple[str, ...] = ()) -> None:
         self.name = name
         self.sources = sources
+        self.more = more
+        """Further flags."""
 
     def loads(self, server: Server) -> bool:
         return True
 
     def measure(self, server: Server, shape: Shape, seconds: float, cpu: int | None) -> Figures:
         options = ["-c", str(shape.connections), "-P", str(shape.depth), "--mix", "get=80,set=20"]
-        options += ["--keys", str(KEYS), "--value-length", str(VALUE_BYTES)]
+        options += ["--keys", str(KEYS), "--value-length", str(VALUE_BYTES), *self.more]
         result, ended = loadgen_result(server, cpu, self.sources, seconds, options)
         return Figures(
             result["client"]["cpu_us_per_request"],
@@ -152,6 +154,8 @@ class Counted:
     as few requests as there are slots, and taken off."""
 
     def __init__(self) -> None:
+        self.more: tuple[str, ...] = ()
+        """Further flags."""
         self._known: dict[tuple[object, ...], tuple[Load, float]] = {}
 
     def marginal(self, load: Loader, key: tuple[object, ...], slots: int, seconds: float) -> tuple[float, Load]:
@@ -197,7 +201,7 @@ class RedisBenchmark(Counted):
     def load(self, server: Server, shape: Shape, test: str, requests: int, cpu: int | None) -> Load:
         command = [self.name, "-h", HOST, "-p", str(server.port), "-t", test, "-n", str(requests), "--csv"]
         command += ["-c", str(shape.connections), "-P", str(shape.depth), "-r", str(KEYS), "-d", str(VALUE_BYTES)]
-        ended = run(command, cpu)
+        ended = run([*command, *self.more], cpu)
         rows = [row for row in csv.reader(ended.stdout.splitlines()) if row and row[0] == test.upper()]
         if not rows:
             raise BenchmarkError(f"{self.name} said nothing of {test}: {ended.stdout!r}")
@@ -226,7 +230,7 @@ class Memtier(Counted):
         command += [f"--clients={shape.connections}", f"--pipeline={shape.depth}", f"--requests={each}", "--ratio=1:4"]
         command += ["--key-prefix=memtier-", f"--key-minimum={FIRST_MEMTIER_KEY}", "--key-pattern=R:R"]
         command += [f"--key-maximum={FIRST_MEMTIER_KEY + KEYS - 1}", f"--data-size={VALUE_BYTES}", "--hide-histogram"]
-        ended = run(command, cpu)
+        ended = run([*command, *self.more], cpu)
         totals = [line.split() for line in ended.stdout.splitlines() if line.startswith("Totals")]
         if not totals:
             raise BenchmarkError(f"{self.name} printed no totals: {ended.stdout[-500:]!r}")
