@@ -31,11 +31,19 @@ from recording import recording
 from refill import refill
 from sections import LEAST_STARTS, Report, Settings, say
 from sections import SECTIONS as CLOSED_LOOP
+from sockets import sockets
 from table import goals_table
 from tls import tls
 
 HERE = Path(__file__).resolve().parent
-SECTIONS = {**CLOSED_LOOP, "pacing": pacing, "refill": refill, "recording": recording, "tls": tls}
+SECTIONS = {
+    **CLOSED_LOOP,
+    "pacing": pacing,
+    "refill": refill,
+    "recording": recording,
+    "tls": tls,
+    "sockets": sockets,
+}
 SHAPES = (Shape(50, 1), Shape(4, 8), Shape(16, 32), Shape(1000, 1), Shape(4000, 1))
 
 # --quick shows that everything still works; its figures mean nothing.
