@@ -274,6 +274,24 @@ SENTENCES = [
         "cluster topology is not supported yet; write cluster = false, and endpoints that each serve every key sent to "
         "them",
     ),
+    ("[target]\ncluster = true\ndatabase = 1", "without-effect", "must be 0 in a cluster, which has no other database"),
+    (
+        '[target]\ncluster = true\nsharding = "jump"',
+        "without-effect",
+        "has no effect where nodes say themselves which keys they have; leave it out",
+    ),
+    (
+        '[target]\nendpoints = ["a:1", "b:1"]\nsharding = "mirrored"\n[connection]\nconnections = 2\n'
+        '[workload]\nhistory = "h"',
+        "no-keys",
+        'is of one value under each key, and "mirrored" has each key on every server; leave the history out, or set '
+        'target.sharding to "ketama" or "jump"',
+    ),
+    (
+        '[target]\nendpoints = ["unix:/r.sock"]\n[[fault]]\nkind = "latency"\nat = "1s"',
+        "no-node",
+        "latency is a fault of the network, and a Unix socket has none; have the server listen on a port",
+    ),
     (
         '[target]\ndatabase = 1\nprotocol = "memcache"',
         "resp-only",

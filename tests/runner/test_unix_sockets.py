@@ -235,5 +235,7 @@ def test_no_output_no_record_and_no_command_line_has_the_password(path: str, tmp
     assert config["type"] == "config"
     assert config["target"] == f"unix:{path}"
     assert config.get("database", 0) == (1 if way == "url" else 0)
-    shown = invoked("config", "-u", ways["url"][1]) if way == "url" else None
-    assert shown is None or PASSWORD not in shown.stdout + shown.stderr
+    if way == "url":
+        shown = invoked("config", "quick-test", *sets(f'target.endpoints=["{ways[way][1]}"]'))
+        assert f'endpoints = ["unix:{path}"]' in shown.stdout
+        assert PASSWORD not in shown.stdout + shown.stderr

@@ -151,6 +151,16 @@ def _nodes_are_found_one_way(config: Config) -> Iterator[Problem]:
             ProblemCode.TWO_TARGETS,
             "names a master that sentinels watch, and cluster = true nodes of a cluster; keep one of them",
         )
+    if target.cluster and target.database:
+        yield Problem(
+            (_DATABASE, _CLUSTER), ProblemCode.WITHOUT_EFFECT, "must be 0 in a cluster, which has no other database"
+        )
+    if target.finds_nodes and target.sharding != "ketama":
+        yield Problem(
+            (_SHARDING, _SENTINEL if target.sentinel_master else _CLUSTER),
+            ProblemCode.WITHOUT_EFFECT,
+            "has no effect where nodes say themselves which keys they have; leave it out",
+        )
     if target.read_from != "primary" and not target.finds_nodes:
         yield Problem(
             (_READ_FROM,),
