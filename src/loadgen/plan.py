@@ -72,6 +72,10 @@ class Discovery:
     username: str = ""
     password: str = ""
     """Of the sentinels; the nodes have the target's."""
+    seeds: tuple[Endpoint, ...] = ()
+    """Whom to ask, once nodes have been found and are the target's endpoints; empty before."""
+    proxies: tuple[tuple[str, Endpoint], ...] = ()
+    """The proxies before nodes, by the nodes' addresses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +91,13 @@ class Placement:
     """The part of the shard's reads that goes there: below 1 where replicas are read from."""
     writes: bool = True
     """False for a replica."""
+    proxy: Endpoint | None = None
+    """What connections are made to instead of the node."""
+
+    @property
+    def at(self) -> Endpoint | None:
+        """What connections are made to: the node, or the proxy before it."""
+        return self.proxy or self.endpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -423,21 +434,40 @@ class Plan:
         return (("get", weights.get), ("set", weights.set), ("delete", weights.delete))
 
     def at(self, *endpoints: Endpoint) -> Plan:
-        """Return the plan with the same load on other servers, of the same protocol and with the same credentials."""
-        return replace(self, target=replace(self.target, endpoints=endpoints, topology=None))
+        """Return the plan with the same load on other servers, of the same protocol and with the same credentials.
+
+        Where nodes have been found, these are proxies before them, in their order, or the nodes themselves.
+        """
+        topology, discovery = self.target.topology, self.target.discovery
+        if topology is None or discovery is None:
+            return replace(self, target=replace(self.target, endpoints=endpoints))
+        before = {str(node): at for node, at in zip(self.target.endpoints, endpoints, strict=True) if node != at}
+        placements = tuple(replace(each, proxy=before.get(str(each.endpoint))) for each in topology.placements)
+        target = replace(
+            self.target,
+            discovery=replace(discovery, proxies=tuple(before.items())),
+            topology=replace(topology, placements=placements),
+        )
+        return replace(self, target=target)
 
     def on(self, topology: Topology) -> Plan:
         """Return the plan with its load on these nodes, and its connections divided among their lanes.
 
         A plan has at least as many connections as lanes, and no more workers than can each have one to every lane.
         """
-        connections, placements = self.wire.connections, topology.placements
+        connections, placements, discovery = self.wire.connections, topology.placements, self.target.discovery
+        assert discovery is not None
         workers = self.workers[: max(1, min(len(self.workers), connections // len(placements)))]
         split = split_connections(connections, topology.weights, len(workers))
         ranges = split_range(self.workload.keyspace.count, len(workers))
         return replace(
             self,
-            target=replace(self.target, topology=topology),
+            target=replace(
+                self.target,
+                endpoints=tuple(each.endpoint for each in placements if each.endpoint is not None),
+                discovery=replace(discovery, seeds=self.target.endpoints),
+                topology=topology,
+            ),
             workers=tuple(
                 replace(worker, connections=own, share=sum(own) / connections, prefill_first=first, prefill_count=count)
                 for worker, own, (first, count) in zip(workers, split, ranges, strict=True)

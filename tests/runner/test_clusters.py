@@ -206,3 +206,19 @@ def test_a_cluster_that_is_not_configured_ends_the_load_with_its_remedy(cluster:
 def test_each_node_needs_a_connection(cluster: RealCluster) -> None:
     words = refused(port_of(cluster.endpoints[0]), "target.cluster=true", "connection.connections=2")
     assert "has 3 nodes to put load on, and connection.connections is 2" in words
+
+
+# ── Faults ──────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_a_fault_comes_over_one_node_of_a_cluster_and_the_others_go_on(cluster: RealCluster) -> None:
+    fault = 'fault=[{kind="down", on=[2], at="400ms", for="500ms"}]'
+    settings = ("general.duration=2s", "workload.rate_limit=1500", "general.warmup=0s", fault)
+    result, _ = load(cluster.endpoints[0], *settings)
+    [report] = result.faults
+    assert report.effects > 0
+    [outage] = result.outages
+    assert (outage.node, outage.refused > 0, outage.back_ns is not None) == (2, True, True)
+    failed = {name for name, node in result.measured.nodes.items() if node.failed}
+    assert failed <= {str(result.plan.target.endpoints[1])}
+    assert result.measured.total.unfinished == 0

@@ -156,6 +156,8 @@ def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
         own = config.server_plan(settings, name_of(given, flags))
         if given.embedded:
             own = builtin(plans[0].target.protocol)
+        if own is None:
+            plans = tuple(map(placed, plans))
         bench = bench_of(plans[0].target, own, config.faults(settings.fault, plans[0].seed))
         bench.check()
         if own is not None and not given.embedded:

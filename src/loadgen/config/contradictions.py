@@ -422,7 +422,8 @@ def _faults_come_in_the_window(config: Config) -> Iterator[Problem]:
     nodes, window = config.target.servers, config.general.duration
     for index, fault in enumerate(config.fault):
         path = ("fault", index)
-        if beyond := [node for node in fault.on if node > nodes]:
+        # The nodes that are found later are counted then.
+        if not config.target.finds_nodes and (beyond := [node for node in fault.on if node > nodes]):
             there = f"there {'is 1 node' if nodes == 1 else f'are {nodes} nodes'}"
             yield Problem(
                 ((*path, "on"), _ENDPOINTS),

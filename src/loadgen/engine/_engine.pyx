@@ -154,7 +154,7 @@ cdef class Engine(Sender):
         lane.prefill = Prefill(route, lane.shard, self.table.first(WRITE), first, first + count)
         lane.offset = (self.index + (0 if self.mirrored else number / self.pool.n_servers)) / len(plan.workers)
         self.lanes.append(lane)
-        self.pool.add_server(placement.endpoint)
+        self.pool.add_server(placement.at)
         for _ in range(connections):
             self.pool.add(number, plan, lane)
         self.place(lane, placement)
@@ -843,7 +843,7 @@ cdef class Engine(Sender):
         for number, placement in enumerate(topology.placements):
             if number < len(self.lanes):
                 lane = <Lane>self.lanes[number]
-                self.pool.move(number, placement.endpoint, now_ns)
+                self.pool.move(number, placement.at, now_ns)
                 self.place(lane, placement)
             elif number < self.pool.n_servers and placement.shard < self.cluster.slots.lanes:
                 self.begin_late(self.add_lane(placement, self.pool.late_connections))

@@ -47,8 +47,8 @@ cdef enum:
 
 # The keys of a worker's load. Each is drawn once, and then shelved for the lane that it belongs to: that of its shard,
 # or one of several by their parts. A lane whose server is slow takes few keys. With `together`, the others then wait
-# for it, so that each lane keeps its share of the load. Otherwise, and where a lane is `apart`, it loses the keys that find
-# no room on its shelf: draws do not depend on each other, so that the others are as popular as before.
+# for it, so that each lane keeps its share of the load. Otherwise, and where a lane is `apart`, it loses the keys that
+# find no room on its shelf: draws do not depend on each other, so that the others are as popular as before.
 cdef class Draws:
     cdef Keys keys
     cdef Route route

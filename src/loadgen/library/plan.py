@@ -136,6 +136,8 @@ class Plan:
                 raise UsageError("a plan with faults starts its server itself: run it outside of `with server:`.")
             described = self.server.plan if self.server is not None else None
             faults = config.faults(self.config.fault, resolved.seed)
+            if described is None:
+                resolved = placed(resolved)
             with bench_of(resolved.target, described, faults).up(lambda progress: None) as up:
                 yield Loading(placed(resolved.at(*up.endpoints)), judging, up.server, up.operator, monitors, up.notes)
             return

@@ -45,7 +45,7 @@ def placed(plan: Plan) -> Plan:
         return plan
     deadline_s = time.monotonic() + plan.wire.connect_timeout_ns / NS_PER_S
     found = inquire(target, target.endpoints, deadline_s)
-    topology = Follower(target.discovery, _locate(target.endpoints[0])).follow(found)
+    topology = Follower(target.discovery, _Locate(target.endpoints[0])).follow(found)
     if plan.wire.connections < len(topology.placements):
         raise TargetError(
             f"The cluster has {len(topology.placements)} nodes to put load on, and connection.connections is "
@@ -102,7 +102,7 @@ def _logged_in(target: Target, asker: Asker) -> str:
     return said.text if said.kind is ReplyKind.ERROR else ""
 
 
-class _locate:
+class _Locate:
     """The endpoint of a node, as another node names it; a node without a host is on that of the asked one."""
 
     def __init__(self, asked: Endpoint) -> None:
@@ -148,7 +148,7 @@ class Watch:
         assert target.topology is not None
         self._target = target
         self._topology = target.topology
-        self._follower = Follower(target.discovery, _locate(target.endpoints[0]), target.topology)
+        self._follower = Follower(target.discovery, _Locate(target.discovery.seeds[0]), target.topology)
         self._prompted = threading.Event()
         self._over = False
         self._changes: deque[Change] = deque()
@@ -208,10 +208,10 @@ class Watch:
         """Return whom to ask: the sentinels, or all nodes that are known, each inquiry beginning with another one."""
         assert self._target.discovery is not None
         if self._target.discovery.master:
-            nodes = list(self._target.endpoints)
+            nodes = list(self._target.discovery.seeds)
         else:
             serving = [each.endpoint for each in self._topology.placements if each.endpoint is not None]
-            nodes = list(dict.fromkeys([*serving, *self._target.endpoints]))
+            nodes = list(dict.fromkeys([*serving, *self._target.discovery.seeds]))
         self._turn += 1
         start = self._turn % len(nodes)
         return (*nodes[start:], *nodes[:start])

@@ -27,6 +27,7 @@ class Follower:
 
     def __init__(self, discovery: Discovery, locate: Locate, topology: Topology | None = None) -> None:
         self._reads = discovery.reads
+        self._proxies = dict(discovery.proxies)
         self._locate = locate
         self._placements = list(topology.placements) if topology is not None else []
         self._shards = _shards_of(topology) if topology is not None else []
@@ -53,7 +54,14 @@ class Follower:
             if shard not in known.values():
                 self._leave(shard)
         slots = sorted((first, last, shard.number) for shard in self._shards for first, last in shard.slots)
-        return Topology(tuple(self._placements), tuple(slots), tuple(tuple(sorted(each.ids)) for each in self._shards))
+        return Topology(
+            tuple(map(self._behind, self._placements)),
+            tuple(slots),
+            tuple(tuple(sorted(each.ids)) for each in self._shards),
+        )
+
+    def _behind(self, placement: Placement) -> Placement:
+        return replace(placement, proxy=self._proxies.get(str(placement.endpoint)))
 
     def _matched(self, found: Sequence[FoundShard]) -> dict[int, _Shard]:
         """Return the shards that were seen before, by the places of the found ones: by nodes in common, then slots."""
