@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import servers
+from dialects import dialects
 from pacing import pacing
 from peers import ROOT, Floor, Loadgen, Shape, installed_peers
 from processes import BenchmarkError
@@ -40,6 +41,7 @@ SECTIONS = {
     **CLOSED_LOOP,
     "pacing": pacing,
     "refill": refill,
+    "dialects": dialects,
     "recording": recording,
     "tls": tls,
     "sockets": sockets,

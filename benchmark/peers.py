@@ -77,11 +77,14 @@ def every_key() -> Iterator[str]:
 
 
 def loadgen_result(
-    server: Server, cpu: int | None, sources: Path, seconds: float, options: list[str]
+    server: Server, cpu: int | None, sources: Path, seconds: float, options: list[str], protocol: str = ""
 ) -> tuple[dict[str, Any], Ended]:
-    """Runs the loadgen in `sources` for a while; its result record, and what became of its process."""
+    """Runs the loadgen in `sources` for a while; its result record, and what became of its process.
+
+    `protocol` is another than the server's usual one.
+    """
     command = [sys.executable, "-m", "loadgen", "run", "--host", HOST, "--port", str(server.port)]
-    command += ["--protocol", server.protocol, "--threads", "1", "--key-length", "16", "--format", "json"]
+    command += ["--protocol", protocol or server.protocol, "--threads", "1", "--key-length", "16", "--format", "json"]
     command += ["--warmup", f"{WARMUP_S}s", "--duration", f"{seconds}s", *options]
     ended = run(command, cpu, {"PYTHONPATH": str(sources)}, USUAL_FILES)
     result = json.loads(ended.stdout.splitlines()[-1])

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import shutil
 import socket
 import subprocess
@@ -216,10 +217,11 @@ def by_log_in(port: int) -> int:
 
 @pytest.fixture(scope="module")
 def locked_by_sasl(open_folder: Path) -> Iterator[RealServer]:
-    if shutil.which("saslpasswd2") is None:
+    program = shutil.which("saslpasswd2", path=f"{os.environ['PATH']}:/usr/sbin")
+    if program is None:
         pytest.skip("saslpasswd2 is not installed (scripts/prepare servers)")
     realm = ["-u", socket.gethostname(), "-a", "memcached", "-f", str(open_folder / "users")]
-    subprocess.run(["saslpasswd2", "-p", "-c", *realm, "bench"], input=b"password", check=True)
+    subprocess.run([program, "-p", "-c", *realm, "bench"], input=b"password", check=True)
     (open_folder / "users").chmod(0o644)
     (open_folder / "memcached.conf").write_text(f"mech_list: plain\nsasldb_path: {open_folder / 'users'}\n")
     with RealServer.memcached("-S", env={"SASL_CONF_PATH": str(open_folder)}, pid_of=by_sasl) as server:

@@ -18,6 +18,7 @@ GOALS = (
     "4×8 redis: loadgen ÷ redis-benchmark",
     "4×8 loadgen: memcached ÷ redis",
     "encode GET, resp",
+    "4×8 meta ÷ text: loadgen's CPU per request",
     "decode 64 B GET reply, resp",
     "record",
     "memory of each of 200 connections",
