@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Any
 
 import servers
+from clusters import clusters
 from dialects import dialects
 from pacing import pacing
 from peers import ROOT, Floor, Loadgen, Shape, installed_peers
@@ -45,6 +46,7 @@ SECTIONS = {
     "recording": recording,
     "tls": tls,
     "sockets": sockets,
+    "clusters": clusters,
 }
 SHAPES = (Shape(50, 1), Shape(4, 8), Shape(16, 32), Shape(1000, 1), Shape(4000, 1))
 
