@@ -10,12 +10,20 @@ import pytest
 import loadgen
 from loadgen import config
 from loadgen.config.tables.schema import Config
+from loadgen.config.told.tls import tls_plan
 from loadgen.library.plan import KEYS
+from loadgen.plan import TlsPlan
 
 GIVEN: dict[str, Any] = {
     "protocol": "resp3",
     "username": "someone",
     "password": "secret",
+    "tls": True,
+    "tls_verify": False,
+    "tls_hostname": "cache.example.com",
+    "tls_ca_file": "ca.pem",
+    "tls_cert": "client.pem",
+    "tls_key": "client.key",
     "connections": 7,
     "pipeline_depth": 3,
     "connect_timeout": "3s",
@@ -65,6 +73,13 @@ def test_a_keyword_is_its_key_of_the_configuration(keyword: str) -> None:
     # `requests` also takes duration and warm-up away, as it does in a file.
     assert plan.config == by_key
     assert at(plan.config, KEYS[keyword]) != at(config.load(None), KEYS[keyword])
+
+
+def test_a_plan_of_tls_is_made_by_its_keys() -> None:
+    told = TlsPlan(verify=False, hostname="name", min_version="1.2", ciphers="ECDHE+AESGCM", resume=False)
+    flags = {key: config.Flag("target", value) for key, value in config.tls_keys(told).items()}
+    assert tls_plan(config.load(None, (), flags).target) == told
+    assert config.tls_keys(None) == {}
 
 
 def test_every_problem_is_named_at_once_by_its_keyword() -> None:

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from loadgen.config.told.plans import resolve, server_plan
     from loadgen.config.told.search import search_settings, wants_search
     from loadgen.config.told.soak import soak_bands, soak_checks
+    from loadgen.config.told.tls import tls_keys
 
 __all__ = [
     "MAX_SEED",
@@ -53,6 +54,7 @@ __all__ = [
     "smoke_limits",
     "soak_bands",
     "soak_checks",
+    "tls_keys",
     "wants_search",
 ]
 
@@ -65,6 +67,7 @@ __getattr__ = lazily(
         "example": "every_key",
         "json_schema": "for_editors",
         "load": "loader",
+        "tls_keys": "told.tls",
         "is_server_file": "server_file",
         "MAX_SEED": "tables.schema",
         "Config": "tables.schema",

@@ -21,6 +21,12 @@ KEYS = {
     "protocol": "target.protocol",
     "username": "target.username",
     "password": "target.password",
+    "tls": "target.tls",
+    "tls_verify": "target.tls_verify",
+    "tls_hostname": "target.tls_hostname",
+    "tls_ca_file": "target.tls_ca_file",
+    "tls_cert": "target.tls_cert",
+    "tls_key": "target.tls_key",
     "connections": "connection.connections",
     "pipeline_depth": "connection.pipeline_depth",
     "connect_timeout": "connection.connect_timeout",
@@ -71,6 +77,12 @@ class Plan:
         protocol: str | None = None,
         username: str | None = None,
         password: str | None = None,
+        tls: bool | None = None,
+        tls_verify: bool | None = None,
+        tls_hostname: str | None = None,
+        tls_ca_file: str | None = None,
+        tls_cert: str | None = None,
+        tls_key: str | None = None,
         connections: int | None = None,
         pipeline_depth: int | None = None,
         connect_timeout: str | None = None,
@@ -106,6 +118,8 @@ class Plan:
             for name in ("protocol", "username", "password", "database", "precheck"):
                 if value := getattr(self.server.plan.target, name):
                     flags.setdefault(f"target.{name}", config.Flag("target", value))
+            for key, value in config.tls_keys(self.server.plan.target.tls).items():
+                flags.setdefault(key, config.Flag("target", value))
             # The server's address is known when it runs: this one takes its place in the checks.
             flags["target.endpoints"] = config.Flag("target", [f"{HOST}:1"])
         elif target is not None:

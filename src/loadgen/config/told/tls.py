@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import fields
 from pathlib import Path
 
 from loadgen.config.tables.schema import Target
 from loadgen.errors import ConfigError
 from loadgen.plan import TlsPlan
+
+_KEYS = tuple(field.name for field in fields(TlsPlan) if field.name != "key_password")
+"""The fields of a plan that are keys of the same name, after `tls_`."""
 
 
 def tls_plan(target: Target, environment: Mapping[str, str] = os.environ) -> TlsPlan | None:
@@ -29,6 +33,14 @@ def tls_plan(target: Target, environment: Mapping[str, str] = os.environ) -> Tls
         ciphersuites=target.tls_ciphersuites or "",
         resume=target.tls_resume,
     )
+
+
+def tls_keys(plan: TlsPlan | None) -> dict[str, object]:
+    """Return the keys of the configuration that make such a plan, but for the password of a key."""
+    if plan is None:
+        return {}
+    given = {name: getattr(plan, name) for name in _KEYS if getattr(plan, name) != getattr(TlsPlan(), name)}
+    return {"target.tls": True, **{f"target.tls_{name}": value for name, value in given.items()}}
 
 
 def _absolute(path: str | None) -> str:
