@@ -111,7 +111,7 @@ asan: $(BUILT)  ## fuzz codecs that are built with AddressSanitizer and UBSan fo
 	  CFLAGS="$(SANITIZE)" LDFLAGS="$(SANITIZE)" $(CURDIR)/$(BIN)/python setup.py --quiet build_ext --inplace
 	cd build/asan && LD_PRELOAD="$(SANITIZERS)" PYTHONMALLOC=malloc PYTHONPATH=$(CURDIR)/build/asan/src \
 	  ASAN_OPTIONS=detect_leaks=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-	  $(CURDIR)/$(BIN)/python -m loadgen fuzz --target resp_parser,memcache_parser --duration $(FUZZ_SECONDS) $(ARGS)
+	  $(CURDIR)/$(BIN)/python -m loadgen fuzz --target resp_parser,memcache_parser,meta_parser,binary_parser --duration $(FUZZ_SECONDS) $(ARGS)
 
 # Line tracing is compiled in for the measurement only, and thrown away with its build whether or not the tests pass.
 cover: $(INSTALLED) $(TOOLS)  ## line coverage of Python and of compiled code

@@ -458,7 +458,7 @@ config ← judge.expression
     verify.expectation verify.spec jobs jobs.cron jobs.load
 
 # What fuzzing gives inputs to, imported by a process of its own.
-verify.fuzz.targets ← errors _codec _resp _memcache judge.expression judge.run_metrics faults.proxy.chain
+verify.fuzz.targets ← errors _codec _resp _memcache _meta _binary judge.expression judge.run_metrics faults.proxy.chain
     faults.proxy.api web config verify.fuzz
 
 # Events to JSON, and back.

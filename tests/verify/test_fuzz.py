@@ -174,7 +174,15 @@ def test_a_target_takes_its_corpus(target: Target) -> None:
     assert not refused & set(reached)
 
 
-SEEDS = {"resp_parser": 400, "memcache_parser": 400, "query_parser": 600, "config": 100, "proxy": 60}
+SEEDS = {
+    "resp_parser": 400,
+    "memcache_parser": 400,
+    "meta_parser": 300,
+    "binary_parser": 300,
+    "query_parser": 600,
+    "config": 100,
+    "proxy": 60,
+}
 
 
 @by_target

@@ -105,6 +105,7 @@ RESP_REQUESTS = Form(
 # ── memcache ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _VALUE = re.compile(rb"(VALUE \S+ [0-9]+ )([0-9]+)((?: [0-9]+)?\r\n)")
+_META_VALUE = re.compile(rb"(VA )([0-9]+)([^\r\n]*\r\n)")
 _STORE = re.compile(rb"((?:set|add|replace|append|prepend|cas) \S+ [0-9]+ -?[0-9]+ )([0-9]+)([^\r\n]*\r\n)")
 
 
@@ -141,6 +142,47 @@ MEMCACHE_REPLIES = Form(
     ),
     (BYTES,),
     words=COMMANDS[:-2],
+    most_items=6,
+)  # fmt: skip
+
+_DIALECT_COMMANDS = ("get", "set", "delete", "ping", "backfill", "auth", "noop")
+
+META_REPLIES = Form(
+    "meta_replies",
+    _with_values(_META_VALUE),
+    (
+        b"\r\n", b"\n", b"\r", b"\0", b" ", b"EN\r\n", b"HD\r\n", b"NF\r\n", b"NS\r\n", b"MN\r\n", b"VA ", b" O", b" kk",
+        b"VA 1 O00000000\r\n", b" O00000001", b" t-1", b"ERROR\r\n", b"SERVER_ERROR ", b"STORED\r\n", b"x" * 510,
+        b"SERVER_ERROR " + b"e" * 600, b"VA 1099511627776\r\n",
+    ),
+    (BYTES,),
+    words=_DIALECT_COMMANDS,
+    most_items=6,
+)  # fmt: skip
+
+
+def read_messages(data: bytes) -> tuple[Piece, ...]:
+    """Return memcache's binary messages: of each its header and its body are texts."""
+    found: list[Piece] = []
+    start = 0
+    while len(data) - start >= 24:
+        body = start + 24
+        end = body + int.from_bytes(data[start + 8 : start + 12])
+        if end > len(data):
+            break
+        found += [part for part in (data[start:body], data[body:end]) if part]
+        start = end
+    return (*found, data[start:]) if start < len(data) else tuple(found)
+
+
+BINARY_REPLIES = Form(
+    "binary_replies",
+    read_messages,
+    (
+        b"\0", b"\x81", b"\x80", b"\xff", b"\0\x01", b"\0\0\0\x04", b"\xff\xff\xff\xff", b"\x81\x0a" + bytes(22),
+        b"\x81\x00\x00\x00\x04" + bytes(19), b"ERROR\r\n", b"x" * 600,
+    ),
+    words=_DIALECT_COMMANDS,
     most_items=6,
 )  # fmt: skip
 

@@ -34,6 +34,8 @@ PARSERS = {
     for target in (
         _parser("resp_parser", forms.RESP_REPLIES, *_CODEC, "push", "compared with hiredis to the end"),
         _parser("memcache_parser", forms.MEMCACHE_REPLIES, *_CODEC),
+        _parser("meta_parser", forms.META_REPLIES, *_CODEC),
+        _parser("binary_parser", forms.BINARY_REPLIES, *_CODEC),
         _parser("config", forms.TOML, "taken", "refused"),
         _parser("proxy", forms.HTTP, "carried out", "refused", "malformed", "waiting for more"),
         _parser("query_parser", forms.EXPRESSIONS, "evaluated", "with a mistake", "malformed", "not UTF-8"),

@@ -17,14 +17,15 @@ Said = list[str | tuple[str, str]]
 
 WAITING = "waiting for more"
 TAKEN, REFUSED = "taken", "refused"
+_ANOTHER = "another"
 SAME = "a stream says the same however it is cut"
 
 
 class _Stream:
     """One stream of replies."""
 
-    def __init__(self, codec: Codec, commands: Sequence[str]) -> None:
-        self._decoder = codec.decoder()
+    def __init__(self, codec: Codec, commands: Sequence[str], in_load: bool = False) -> None:
+        self._decoder = codec.decoder(in_load=True) if in_load else codec.decoder()
         self._in_line = [*commands]
         self.replies: Said = []
         self.end = WAITING
@@ -37,23 +38,30 @@ class _Stream:
             self._decoder.feed(data, self._in_line, self.replies)
         except ValueError as refusal:
             self.end = str(refusal).partition(":")[0]
+        if self.replies[-1:] == [_ANOTHER]:
+            self.end = _ANOTHER
 
     def said(self) -> tuple[Said, str]:
         return self.replies, self.end
 
 
-def said(codec: Codec, commands: Sequence[str], pieces: Sequence[bytes]) -> tuple[Said, str]:
-    """Return the outcomes of a stream, and its end: WAITING, or the first words of the refusal."""
-    stream = _Stream(codec, commands)
+def said(codec: Codec, commands: Sequence[str], pieces: Sequence[bytes], *, in_load: bool = False) -> tuple[Said, str]:
+    """Return the outcomes of a stream, and its end: WAITING, or the first words of the refusal.
+
+    `in_load` is as of `Codec.decoder`.
+    """
+    stream = _Stream(codec, commands, in_load)
     for piece in pieces:
         stream.feed(piece)
     return stream.said()
 
 
-def cut(codec: Codec, commands: Sequence[str], data: bytes, whole: tuple[Said, str]) -> Examined | None:
+def cut(
+    codec: Codec, commands: Sequence[str], data: bytes, whole: tuple[Said, str], *, in_load: bool = False
+) -> Examined | None:
     """Return how a cut changes what a stream says; None when none does."""
     for place in range(1, len(data)):
-        stream = _Stream(codec, commands)
+        stream = _Stream(codec, commands, in_load)
         stream.feed(data[:place])
         replies = len(stream.replies)
         if stream.replies != whole[0][:replies] or (stream.end != WAITING and stream.said() != whole):
@@ -61,7 +69,7 @@ def cut(codec: Codec, commands: Sequence[str], data: bytes, whole: tuple[Said, s
         stream.feed(data[place:])
         if stream.said() != whole:
             return _differs(f"cut after {place} bytes it says {_words(stream.said())}", whole, "cut in two")
-    single = said(codec, commands, [data[at : at + 1] for at in range(len(data))])
+    single = said(codec, commands, [data[at : at + 1] for at in range(len(data))], in_load=in_load)
     return None if single == whole else _differs(f"byte by byte it says {_words(single)}", whole, "byte by byte")
 
 
