@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 from urllib.parse import quote
 
@@ -47,6 +48,14 @@ def without_user(text: str) -> str:
     """Return the text with `***` for the user and password of the URL that it begins with, where it has any."""
     return _USER.sub(rf"\g<1>{MASK}@", text)
 
+
+def words_without_secrets(words: Sequence[str], password: str) -> list[str]:
+    """Return the words of a command line with `***` for the password, and for users and passwords of URLs in them."""
+    return [masked(_USERS.sub(rf"\g<1>{MASK}@", word), password) for word in words]
+
+
+_USERS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s\"']*@")
+"""The user of a URL anywhere in a text."""
 
 _USER = re.compile(r"^([A-Za-z][A-Za-z0-9+.-]*://)[^/?#]*@")
 

@@ -164,6 +164,9 @@ def test_a_spec_file_has_scenarios_of_its_own(tmp_path: Path) -> None:
 
 def test_a_password_is_not_repeated() -> None:
     words = ["-c", "1", "-a", "secret", "-u", "redis://me:secret@h:1", "--set", "general.interval=1s", "-q"]
+    others = [["--set", "target.password=secret"], ["--set", 'target.endpoints=["redis://:secret@h"]']]
+    for other in others:
+        assert "secret" not in verb.replay_command(parse(verb.SYNTAX, other), Shape(1, 2, 3), 4)
     command = verb.replay_command(parse(verb.SYNTAX, words), Shape(1, 2, 3), 4)
     assert command == (
         "loadgen stress -a PASSWORD -u redis://PASSWORD@h:1 --set general.interval=1s -c 1 -k 2 --value-size 3 --seed 4"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import base64
+import json
 import os
 import random
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,11 +15,14 @@ from faulty_server import FaultyServer, answers
 from in_process import invoked, invoked_load
 from runs import plan
 
+from loadgen.cli import soaks
 from loadgen.config import dump, load, resolve
 from loadgen.config.tables import password as password_module
 from loadgen.errors import ConfigError, TargetError
 from loadgen.plan import Endpoint, Target
-from loadgen.secret import LONG, MASK, SHORT, masked
+from loadgen.secret import LONG, MASK, SHORT, masked, words_without_secrets
+from loadgen.soak.asked import Asked
+from loadgen.soak.checkpoints import Schedule
 from loadgen.target.log import ServerLog
 from loadgen.target.talk import ready, sanity
 
@@ -202,3 +207,27 @@ def test_a_printed_configuration_masks_it_wherever_its_server_is_given_it(
     assert shown.status == 0, shown.stderr
     assert "hunter2" not in shown.stdout
     assert shown.stdout.count(MASK) == 3
+
+
+def test_a_command_line_is_kept_without_the_password_and_the_users_of_urls() -> None:
+    words = [
+        "-a",
+        "hunter2-hunter",
+        "--set",
+        'target.endpoints=["redis://u:other@h", "rediss://:p%40@g"]',
+        "-u",
+        "redis://h",
+    ]
+    assert words_without_secrets(words, "hunter2-hunter") == [
+        "-a", MASK, "--set", f'target.endpoints=["redis://{MASK}@h", "rediss://{MASK}@g"]', "-u", "redis://h",
+    ]  # fmt: skip
+
+
+def test_the_folder_of_a_soak_has_no_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = ["soak", "-u", "redis://me:hunter2-hunter@h:1"]
+    monkeypatch.setattr(sys, "argv", ["loadgen", *words])
+    settings = load(None, (), {"target.endpoints": [words[-1]]})
+    asked = Asked(Schedule(0, 1, 1, 1))
+    kept = json.dumps(soaks.run_of(settings, asked, 0.0))
+    assert "hunter2-hunter" not in kept
+    assert "h:1" in kept

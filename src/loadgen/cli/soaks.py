@@ -30,6 +30,7 @@ from loadgen.monitors.procfs import Proc
 from loadgen.output.words import figures
 from loadgen.plan import Plan, Target
 from loadgen.protocol import PROTOCOLS, Wire
+from loadgen.secret import words_without_secrets
 from loadgen.server_plan import ServerPlan, builtin
 from loadgen.soak import folder, leader, metrics, side, totals
 from loadgen.soak.asked import Asked, record
@@ -334,13 +335,13 @@ def run_of(settings: Config, asked: Asked, started_s: float, **known: str) -> di
     end_s = started_s + asked.schedule.settle_s + asked.schedule.duration_s
     return {
         **known,
-        "argv": ["loadgen", *sys.argv[1:]],
+        "argv": ["loadgen", *words_without_secrets(sys.argv[1:], config.readable_password(settings.target))],
         "pid": os.getpid(),
         "started_s": started_s,
         "started": _moment(started_s),
         "expected_end_s": end_s,
         "expected_end": _moment(end_s),
-        "configuration": config.dump(settings),
+        "configuration": config.dump(settings, show_secrets=False),
         **record(asked),
     }
 

@@ -17,7 +17,7 @@ from loadgen.lazy import lazily
 if TYPE_CHECKING:
     from loadgen.config.defaults import default
     from loadgen.config.document.origin import Flag
-    from loadgen.config.document.toml_text import dump
+    from loadgen.config.document.toml_text import dump, readable_password
     from loadgen.config.every_key import example
     from loadgen.config.for_editors import json_schema
     from loadgen.config.loader import load
@@ -48,6 +48,7 @@ __all__ = [
     "judging",
     "load",
     "monitors",
+    "readable_password",
     "resolve",
     "search_settings",
     "server_plan",
@@ -64,6 +65,7 @@ __getattr__ = lazily(
         "default": "defaults",
         "Flag": "document.origin",
         "dump": "document.toml_text",
+        "readable_password": "document.toml_text",
         "example": "every_key",
         "json_schema": "for_editors",
         "load": "loader",

@@ -294,4 +294,5 @@ def told(word: Word) -> str:
     """Return the value of an option as text, without a password."""
     if word.option.key == "target.password":
         return "PASSWORD"
-    return re.sub("//[^@/]*@", "//PASSWORD@", str(word.value)) if word.option.name == "uri" else str(word.value)
+    text = re.sub(r"^target\.password *=.*", "target.password=PASSWORD", str(word.value), flags=re.DOTALL)
+    return re.sub("//[^@/]*@", "//PASSWORD@", text)

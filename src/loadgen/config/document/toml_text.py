@@ -56,14 +56,14 @@ def dump(config: Config, *, show_secrets: bool = True) -> str:
     """
     written = config.model_dump(mode="json")
     if not show_secrets:
-        known = _readable_password(config.target)
+        known = readable_password(config.target)
         _mask(written["target"], known)
         for monitor in written["monitor"]:
             _mask_monitor(monitor, known)
     return "\n".join(_lines((), config, written)).lstrip("\n") + "\n"
 
 
-def _readable_password(target: Target) -> str:
+def readable_password(target: Target) -> str:
     """Return the password; empty when it cannot be read, which `resolve` reports."""
     try:
         return password(target)
