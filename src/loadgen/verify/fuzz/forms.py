@@ -152,8 +152,8 @@ META_REPLIES = Form(
     _with_values(_META_VALUE),
     (
         b"\r\n", b"\n", b"\r", b"\0", b" ", b"EN\r\n", b"HD\r\n", b"NF\r\n", b"NS\r\n", b"MN\r\n", b"VA ", b" O",
-        b" kk", b"VA 1 O00000000\r\n", b" O00000001", b" t-1", b"ERROR\r\n", b"SERVER_ERROR ", b"STORED\r\n", b"x" * 510,
-        b"SERVER_ERROR " + b"e" * 600, b"VA 1099511627776\r\n",
+        b" kk", b"VA 1 O00000000\r\n", b" O00000001", b" t-1", b"ERROR\r\n", b"SERVER_ERROR ", b"STORED\r\n",
+        b"x" * 510, b"SERVER_ERROR " + b"e" * 600, b"VA 1099511627776\r\n",
     ),
     (BYTES,),
     words=_DIALECT_COMMANDS,
