@@ -382,7 +382,10 @@ class Result(LoadEnded):
     faults: tuple[FaultReport, ...] = ()
     """What each planned fault did; empty without faults."""
     outages: tuple[Outage, ...] = ()
-    """What the faults came to on each node, by node and time."""
+    """What the faults came to on each node, and what failed on one of several nodes without a fault, by node and
+    time."""
+    changes: tuple[TopologyChanged, ...] = ()
+    """The changes of a cluster's nodes in the run, in order of time."""
     by_phase: tuple[PhaseCounted, ...] = ()
     """The counts of each of the plan's phases that was reached; empty where there is one rate."""
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from loadgen.engine._histogram import Histogram
 from loadgen.faults.fault import Fault, Layer
 from loadgen.faults.report import FaultReport, Spell
-from loadgen.judge.outages import RECOVERY_LIMIT_NS, explained, outages
+from loadgen.judge.outages import RECOVERY_LIMIT_NS, explained, outages, unplanned
 from loadgen.snapshot import NodeCounts
 
 MS = 1_000_000
@@ -145,3 +147,58 @@ def test_a_fault_that_could_not_be_ended_explains_all_that_follows() -> None:
     moments = series([down(n, lost=1) if n >= 20 else good() for n in range(300)])
     found = outages(moments, BEGAN, MOMENT, [killed(1, 20, None)])
     assert explained(moments, BEGAN, MOMENT, found).lost == 280
+
+
+# ── Without a fault ─────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_what_fails_without_a_fault_is_an_outage_of_its_node() -> None:
+    [outage] = unplanned(series([good() for _ in range(80)], of_a_kill()), BEGAN, MOMENT, ())
+    assert (outage.node, outage.is_planned) == (2, False)
+    assert (outage.began_ns, outage.ended_ns) == (at(20.25), at(39.75))
+    assert (outage.first_failed_ns, outage.last_failed_ns) == (outage.began_ns, outage.ended_ns)
+    assert (outage.back_ns, outage.failed, outage.refused) == (at(40), 3, 40)
+    assert outage.recovered_ns == at(40) - at(39.75)
+
+
+def test_what_a_fault_explains_is_no_outage_of_its_own() -> None:
+    moments = series(of_a_kill(), of_a_kill())
+    planned = outages(moments, BEGAN, MOMENT, [killed(1, 20, 40)])
+    assert [outage.node for outage in unplanned(moments, BEGAN, MOMENT, planned)] == [2]
+    # Later failures of the same node are.
+    node = [*of_a_kill(until=60), *of_a_kill(20, 25, until=40)]
+    node = [replace(each, first_failed_ns=0) if n > 60 else each for n, each in enumerate(node)]
+    [again] = unplanned(series(node), BEGAN, MOMENT, outages(series(node), BEGAN, MOMENT, [killed(1, 20, 40)]))
+    assert again.refused == 10
+
+
+def test_failures_less_than_a_second_apart_are_one_outage() -> None:
+    for apart, expected in ((10, 1), (11, 2)):
+        node = [down(n) if n in (20, 20 + apart) else good() for n in range(80)]
+        found = unplanned(series(node), BEGAN, MOMENT, ())
+        assert [outage.refused for outage in found] == [4] * (expected == 1) + [2, 2] * (expected == 2)
+        assert found[-1].last_failed_ns == at(20 + apart + 0.75)
+
+
+def test_few_error_replies_are_no_outage_and_many_are() -> None:
+    def of_errors(errors: int) -> list[NodeCounts]:
+        broken = NodeCounts(
+            ok=100 - errors, errors=errors, first_failed_ns=at(30), last_failed_ns=at(30), response=FAST
+        )
+        return [broken if n == 30 else good() for n in range(80)]
+
+    assert unplanned(series(of_errors(1)), BEGAN, MOMENT, ()) == ()
+    [outage] = unplanned(series(of_errors(2)), BEGAN, MOMENT, ())
+    assert (outage.failed, outage.refused) == (2, 0)
+
+
+def test_a_node_that_fails_to_the_end_is_not_back_and_one_that_fails_from_the_beginning_has_no_baseline() -> None:
+    [to_the_end] = unplanned(series(of_a_kill(20, 80)), BEGAN, MOMENT, ())
+    assert (to_the_end.back_ns, to_the_end.has_baseline) == (None, True)
+    [from_the_beginning] = unplanned(series(of_a_kill(0, 20)), BEGAN, MOMENT, ())
+    assert (from_the_beginning.back_ns, from_the_beginning.has_baseline) == (None, False)
+
+
+def test_a_load_that_was_not_seen_in_moments_has_no_outage() -> None:
+    assert unplanned((), BEGAN, MOMENT, ()) == ()
+    assert unplanned(series([good() for _ in range(20)]), BEGAN, MOMENT, ()) == ()

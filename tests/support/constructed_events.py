@@ -23,6 +23,7 @@ from loadgen.events import (
     Progress,
     Result,
     Sample,
+    TopologyChanged,
 )
 from loadgen.faults.fault import Fault, Layer
 from loadgen.faults.kinds import KINDS
@@ -667,6 +668,13 @@ def endpoints() -> list[Event]:
         nodes=dict(zip(names, counts, strict=True)),
         redirects=redirects,
     )
+    began_ns = 77 * S
+    failing = {"first_failed_ns": began_ns + S, "last_failed_ns": began_ns + 2 * S, "failed": 12, "refused": 7}
+    outage = Outage(
+        3, began_ns + S, began_ns + 2 * S, back_ns=began_ns + 2_100_000_000, is_planned=False, name=names[2], **failing
+    )
+    words = f"{names[2]} is served by 127.0.0.1:6390", "slots 0-99 belong to\x1b[2J another node"
+    changed = TopologyChanged(began_ns + 1_500_000_000, START_S + 7, words)
     opened = {name: NodeCounts(opened=16, ready=16, wanted=16, share=1 / 3) for name in names}
     ended = before(measured, connections=48)
     ended = {**ended, "precheck": replace(ended["precheck"], nodes=opened)}
@@ -675,7 +683,18 @@ def endpoints() -> list[Event]:
         Configured(told, "0.1.0", server="redis 7.0.15", wall_s=START_S),
         *phases("measure"),
         sample(0, replace(counted(good(800, 200, misses=8), 10), nodes=interval)),
-        Result(told, measured, 3 * S, phases=ended, max_rss_bytes=45_600_000, wall_s=START_S + 10),
+        changed,
+        Result(
+            told,
+            measured,
+            3 * S,
+            phases=ended,
+            max_rss_bytes=45_600_000,
+            began_ns=began_ns,
+            outages=(outage,),
+            changes=(changed,),
+            wall_s=START_S + 10,
+        ),
     ]
 
 

@@ -63,7 +63,8 @@ class FaultReport:
 class Outage:
     """What faults came to on one node of a load, from their beginning. Times are monotonic, in ns.
 
-    Faults on a node at the same time have one outage; those that come later have others.
+    Faults on a node at the same time have one outage; those that come later have others. An outage without a fault
+    (`is_planned` is False) begins and ends with the node's first and last failure.
     """
 
     node: int
@@ -86,6 +87,10 @@ class Outage:
     """Attempts to connect that failed until then."""
     has_baseline: bool = True
     """False when too little was measured before the first fault to tell when the node was back."""
+    is_planned: bool = True
+    """False when requests failed that no fault explains."""
+    name: str = ""
+    """The node's name, one of `Snapshot.nodes`; empty where that is not known."""
 
     @property
     def lasted_ns(self) -> int | None:

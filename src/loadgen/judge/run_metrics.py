@@ -249,7 +249,7 @@ def _percentile(measured: Snapshot, q: float, command: str) -> Scalar:
 
 
 def _of_outages(name: str, result: Result, node: str | int | None) -> Scalar:
-    outages = [each for each in result.outages if node in (None, each.node)]
+    outages = [each for each in result.outages if each.is_planned and node in (None, each.node)]
     if not outages:
         return Unknown("no fault came" if node is None else f"no fault came over node {node}")
     values = [_outage(each) if name == "outage" else _recovered(each, result) for each in outages]

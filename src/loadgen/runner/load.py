@@ -71,7 +71,9 @@ class LoadUnderWay:
         self.enough = enough
         self.timeline = Timeline(timeline, {Phase.WARMUP: order.start_ns, Phase.MEASURE: order.measure_ns})
         self.intervals = Intervals(len(crew.seats))
-        self.moments = Moments(map(str, crew.plan.target.endpoints))
+        target = crew.plan.target
+        # The nodes of faults are numbered by the endpoints.
+        self.moments = Moments([*map(str, target.endpoints), *(each.name for each in target.placements)])
         self.stopped_ns: int | None = None
         """The time at which the members were ordered to end the load early."""
         self.host = HostSigns()

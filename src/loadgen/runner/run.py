@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from loadgen import slo
-from loadgen.events import Event, Monitored, Result, Sample
+from loadgen.events import Event, Monitored, Result, Sample, TopologyChanged
 from loadgen.faults.kinds import KINDS
 from loadgen.faults.operator_thread import OperatorThread
 from loadgen.faults.report import FaultReport, Outage
@@ -83,6 +83,7 @@ class Run:
         self.watch = ServerWatch(server) if server is not None else None
         self.timeline = (*timeline, *self.steps())
         self.crew = Crew(plan, self.emit, make_member=make_member, server=server, stop=stop)
+        self.changes: list[TopologyChanged] = []
         self.before: dict[str, Snapshot] = {}
         self.interval_p99_ns: list[int] = []
         self.backlogs: list[Backlog] = []
@@ -118,6 +119,8 @@ class Run:
     def emit(self, event: Event) -> None:
         """Emit an event, after the news of faults and monitors since the last one."""
         self.tell_news()
+        if isinstance(event, TopologyChanged):
+            self.changes.append(event)
         self.tell(event)
 
     def tell_news(self) -> None:
@@ -149,13 +152,19 @@ class Run:
     def load(self) -> Counted:
         if self.watch is not None:
             self.watch.begin()
-        load = replace(self.plan.load, moment_ns=MOMENT_NS) if self.faulty else self.plan.load
+        load = replace(self.plan.load, moment_ns=MOMENT_NS) if self.in_moments else self.plan.load
         return self.crew.put_on(load, interval_ended=self.sample, timeline=self.timeline, window_over=self.window_over)
 
     @property
     def faulty(self) -> bool:
         """True when faults are planned."""
         return self.operator is not None and bool(self.operator.faults)
+
+    @property
+    def in_moments(self) -> bool:
+        """True when the load is seen in moments: under faults, and where one of several nodes may fail."""
+        target = self.plan.target
+        return self.faulty or len(target.endpoints) > 1 or target.topology is not None
 
     def window_over(self) -> None:
         self.over_ns = time.monotonic_ns()
@@ -201,6 +210,7 @@ class Run:
         monitors = self.beside.reports() if self.beside is not None else ()
         found = outages.outages(counted.moments, counted.began_ns, MOMENT_NS, faults)
         failed_because = self.failed_because(phases, counted, found)
+        others = outages.unplanned(counted.moments, counted.began_ns, MOMENT_NS, found)
         # Where every request may fail, failed requests are a note. Unfinished requests make the run invalid.
         doubtful = Severity.INVALID if measured.total.unfinished else Severity.GOOD
         nothing_good = [
@@ -251,7 +261,11 @@ class Run:
             began_ns=counted.began_ns,
             history=crew.history(),
             faults=faults,
-            outages=found,
+            outages=tuple(
+                replace(each, name=counted.nodes[each.node - 1])
+                for each in sorted([*found, *others], key=lambda each: (each.node, each.began_ns))
+            ),
+            changes=tuple(self.changes),
             by_phase=self.by_phase.counted(),
             monitors=monitors,
         )

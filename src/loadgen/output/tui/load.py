@@ -17,6 +17,7 @@ from loadgen.events import (
     SearchEnded,
     ServerAwaited,
     StepTaken,
+    TopologyChanged,
     per_s,
 )
 from loadgen.output.tui.faults import Faults
@@ -133,6 +134,10 @@ class Load:
         self.gaps[event.gap.monitor] += 1
         for words in self._gaps_said.words(event):
             self.log.say(event.gap.wall_s, words, "warn")
+
+    def topology_changed(self, event: TopologyChanged) -> None:
+        for words in event.words:
+            self.log.say(event.wall_s, f"nodes: {printable(words, _LONGEST)}", "warn")
 
     def step_taken(self, event: StepTaken) -> None:
         step = self.step = event.step

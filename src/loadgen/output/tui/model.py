@@ -19,6 +19,7 @@ from loadgen.events import (
     SearchEnded,
     ServerAwaited,
     StepTaken,
+    TopologyChanged,
 )
 from loadgen.output.tui.faults import Faults
 from loadgen.output.tui.load import Load
@@ -49,6 +50,7 @@ class Model:
             Sample: load.sampled,
             Monitored: load.monitored,
             MonitorGap: load.monitor_gap,
+            TopologyChanged: load.topology_changed,
             StepTaken: load.step_taken,
             Result: load.ended_load,
             SearchEnded: load.ended_load,

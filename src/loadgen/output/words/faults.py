@@ -15,6 +15,9 @@ from loadgen.units import NS_PER_S, format_duration
 
 LONGEST = 300
 
+MOST = 16
+"""The most outages, and the most changes of nodes, that are said to people."""
+
 
 def planned(fault: Fault) -> str:
     """Return a fault as configured: "latency (proxy) on node 1, at 20 s for 5 s, delay 100 ms"."""
@@ -36,8 +39,24 @@ def reports(event: Result) -> list[str]:
 
 
 def outages(event: Result) -> list[str]:
-    """Return what became of each node: "node 1: failing from 20.0 s to 25.0 s (4.98 s) …, back 0.15 s after"."""
-    return [_outage(each, event.began_ns) for each in event.outages]
+    """Return what became of each node: "node 1: failing from 20.0 s to 25.0 s (4.98 s) …, back 0.15 s after".
+
+    Of more than MOST, the first are said.
+    """
+    said = [_outage(each, event.began_ns, event) for each in event.outages[:MOST]]
+    rest = len(event.outages) - len(said)
+    return [*said, f"and {figures.plural(rest, 'more outage')}; --format json has each"] if rest else said
+
+
+def changes(event: Result) -> list[str]:
+    """Return the changes of a cluster's nodes: "at 20.0 s: …". Of more than MOST, the first are said."""
+    said = [
+        f"at {_at(each.at_ns, event.began_ns)}: {printable(words, LONGEST)}"
+        for each in event.changes
+        for words in each.words
+    ]
+    rest = len(said) - MOST
+    return [*said[:MOST], f"and {figures.plural(rest, 'more change')}; --format json has each"] if rest > 0 else said
 
 
 def summary(event: Result) -> str:
@@ -68,7 +87,7 @@ def _report(report: FaultReport, since_ns: int) -> str:
     return f"{report.fault}: from {_at(first.began_ns, since_ns)} {until}{again}; {counted}"
 
 
-def _outage(outage: Outage, since_ns: int) -> str:
+def _outage(outage: Outage, since_ns: int, event: Result) -> str:
     first_ns, last_ns = outage.first_failed_ns, outage.last_failed_ns
     if first_ns is None or last_ns is None:
         failing = "nothing failed"
@@ -78,10 +97,12 @@ def _outage(outage: Outage, since_ns: int) -> str:
         attempts = figures.plural(outage.refused, "attempt", figures.grouped)
         failing = f"{spent}, {requests} and {attempts} to connect"
     if outage.recovered_ns is not None and outage.back_ns is not None:
-        back = f"back at {_at(outage.back_ns, since_ns)}, {_span(outage.recovered_ns)} after its fault"
+        after = "its fault" if outage.is_planned else "its last failure"
+        back = f"back at {_at(outage.back_ns, since_ns)}, {_span(outage.recovered_ns)} after {after}"
     else:
         back = "not back" if outage.has_baseline else "no baseline to be back inside of"
-    return f"node {outage.node}: {failing}; {back}"
+    where = outage.name and len(event.plan.target.endpoints) > 1
+    return f"node {outage.node}{f' ({printable(outage.name)})' if where else ''}: {failing}; {back}"
 
 
 def _at(at_ns: int, since_ns: int) -> str:

@@ -246,6 +246,7 @@ def result(record: Fields, plan: Plan) -> Result:
         server=_server(record.part("server")) if record.may("server") else None,
         faults=tuple(map(report, record.parts("faults"))) if "faults" in record else (),
         outages=tuple(map(_outage, record.parts("outages"))) if "outages" in record else (),
+        changes=tuple(map(_change, record.parts("changes"))) if "changes" in record else (),
         by_phase=tuple(map(_phase, record.parts("phases"))) if "phases" in record else (),
         history=history(record),
         monitors=monitors(record),
@@ -272,7 +273,14 @@ def _outage(record: Fields) -> Outage:
         failed=record.count("failed"),
         refused=record.count("refused"),
         has_baseline=bool(record.get("has_baseline", True)),
+        is_planned=bool(record.get("planned", True)),
+        name=str(record.may("name", "")),
     )
+
+
+def _change(record: Fields) -> TopologyChanged:
+    """Return a change whose time counts from the start of the window, as in the record."""
+    return TopologyChanged(record.ns("at_secs"), 0.0, record.texts("words"))
 
 
 def _phase(record: Fields) -> PhaseCounted:

@@ -125,6 +125,13 @@ _PHASE = object_of(
 
 OUTAGE = part(
     field("node", COUNT, "the node, from 1. Faults on a node at the same time have one outage, later ones have others"),
+    field("name", TEXT_OR_NULL, "its endpoint as it was configured, as in `nodes`; null when that is not known"),
+    field(
+        "planned",
+        TRUTH,
+        "false when no fault explains what failed: the outage then begins and ends with the first and the last "
+        "failure, and failures less than a second apart are one",
+    ),
     fields(
         {"began_secs": AT, "ended_secs": AT_OR_NULL},
         "when the first of the faults had begun, and when the last had ended (null: it could not be), from the start "
@@ -283,7 +290,15 @@ RESULT = record(
     field(
         "outages",
         array_of(OUTAGE.schema),
-        "what became of each node that faults were on, see below; absent without faults",
+        "what became of each node that faults were on, and what failed without a fault on one of several nodes, see "
+        "below; absent without either",
+        optional=True,
+    ),
+    field(
+        "changes",
+        array_of(object_of({"at_secs": AT, "words": TEXTS})),
+        "when a cluster's nodes came, went or changed what they serve (`at_secs`, from the start of the window), and "
+        "what changed, in words; absent without a change",
         optional=True,
     ),
     NODES,

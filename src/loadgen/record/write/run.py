@@ -190,7 +190,8 @@ def result(event: Result) -> dict[str, Any]:
         **({"slo": [_evaluation(check) for check in event.checks]} if event.checks else {}),
         **({"checks": [_checked(each) for each in event.checked]} if event.checked else {}),
         **({"faults": [report(each, event.began_ns) for each in event.faults]} if event.faults else {}),
-        **({"outages": [_outage(each, event.began_ns) for each in event.outages]} if event.faults else {}),
+        **({"outages": [_outage(each, event.began_ns) for each in event.outages]} if _has_outages(event) else {}),
+        **({"changes": [_change(each, event.began_ns) for each in event.changes]} if event.changes else {}),
         **({"phases": [_phase(each) for each in event.by_phase]} if event.by_phase else {}),
         **nodes.in_result(event),
         **history(event.history),
@@ -204,9 +205,19 @@ def result(event: Result) -> dict[str, Any]:
     }
 
 
+def _has_outages(event: Result) -> bool:
+    return bool(event.faults or event.outages)
+
+
+def _change(change: TopologyChanged, since_ns: int) -> dict[str, Any]:
+    return {"at_secs": secs(change.at_ns - since_ns), "words": texts(change.words)}
+
+
 def _outage(outage: Outage, since_ns: int) -> dict[str, Any]:
     return {
         "node": outage.node,
+        "name": text(outage.name) or None,
+        "planned": outage.is_planned,
         **{
             name: None if at_ns is None else secs(at_ns - since_ns)
             for name, at_ns in (

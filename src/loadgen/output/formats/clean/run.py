@@ -174,6 +174,7 @@ class Run:
             *account.errors(event, self._paint),
             *facts("faults", faults.reports(event)),
             *facts("outages", faults.outages(event)),
+            *facts("nodes", faults.changes(event)),
             *fact("bandwidth", sentences.bandwidth(event, event.measured)),
             *fact("hit rate", hit_rate),
             *fact("connections", sentences.connections(event, grouped)),

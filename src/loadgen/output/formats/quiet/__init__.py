@@ -6,7 +6,17 @@ from collections.abc import Callable
 
 from loadgen.compare.answers import Compared, NoiseFound
 from loadgen.compare.round import ContestBegan, RoundEnded
-from loadgen.events import Configured, PhaseBegan, Progress, Result, Sample, SearchEnded, ServerAwaited, StepTaken
+from loadgen.events import (
+    Configured,
+    PhaseBegan,
+    Progress,
+    Result,
+    Sample,
+    SearchEnded,
+    ServerAwaited,
+    StepTaken,
+    TopologyChanged,
+)
 from loadgen.jobs.load.ended import JobsCompared, JobsEnded, QueueInspected
 from loadgen.output.formats.format import (
     OF_CAMPAIGNS,
@@ -35,7 +45,8 @@ class Quiet(Format):
 
     silent = (
         frozenset(
-            {Progress, ServerAwaited, Configured, PhaseBegan, Sample, StepTaken, SmokeBegan, ContestBegan, RoundEnded}
+            {Progress, ServerAwaited, Configured, PhaseBegan, Sample, TopologyChanged, StepTaken}
+            | {SmokeBegan, ContestBegan, RoundEnded}
         )
         | OF_FAULTS
         | OF_MONITORS

@@ -174,6 +174,7 @@ def _result(event: Result) -> list[str]:
         *(f"  {trouble}" for trouble in sentences.exit_report(event.server) + sentences.log_errors(event.server)),
         *(f"fault {number}: {words}" for number, words in enumerate(faults.reports(event), 1)),
         *(f"outage: {words}" for words in faults.outages(event)),
+        *(f"nodes: {words}" for words in faults.changes(event)),
         f"bandwidth: {sentences.bandwidth(event, event.measured)}",
         *([f"hit_rate: {hit_rate}"] if hit_rate else []),
     ]
