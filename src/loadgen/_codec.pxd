@@ -37,6 +37,8 @@ cdef struct Decoder:
     int64_t elements     # elements still to come of the RESP aggregate being skipped
     uint8_t outcome      # the outcome of the reply under way, one of `_request`
     uint8_t state        # the position within a reply; each codec has its own states, 0 is between replies
+    uint8_t pushed       # elements of the push under way whose first line has been read
+    int64_t push_keys    # the elements of its second element, an array; -1 when that is null, 0 when it is neither
     uint8_t head_left    # bytes of a value's head that are still to come
     uint8_t head_bytes   # bytes of it that are there
     char head[MARK_BYTES]  # the first bytes of the value under way, or of the last one

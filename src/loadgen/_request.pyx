@@ -2,7 +2,7 @@
 
 OUTCOME_NAMES = ("hit", "stored", "deleted", "ok", "miss", "not stored", "not found", "error reply")
 PHASE_NAMES = ("precheck", "prefill", "warmup", "measure", "drain")
-KIND_NAMES = ("read", "write", "remove", "ask", "greet", "log in", "select", "barrier")
+KIND_NAMES = ("read", "write", "remove", "ask", "greet", "log in", "select", "barrier", "set up")
 
 # The default table: (name, kind, in_total), as in `command.Command`.
 ROWS = (
@@ -15,6 +15,8 @@ ROWS = (
     ("auth", "log in", True),
     ("select", "select", True),
     ("noop", "barrier", False),
+    ("tracking", "set up", True),
+    ("reset", "set up", True),
 )
 
 

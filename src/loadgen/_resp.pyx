@@ -16,7 +16,7 @@ from loadgen._codec cimport (
 )
 from loadgen._request cimport (
     ASK, BARRIER, DELETED, ERROR_REPLY, GREET, HIT, LOG_IN, MISS, NOT_FOUND, NOT_STORED, OK, READ, REMOVE, SELECT,
-    STORED, WRITE, Request,
+    SET_UP, STORED, WRITE, Request,
 )
 
 # The states of a Decoder: its position within a reply.
@@ -64,16 +64,22 @@ cdef class Resp(Codec):
     request nothing. A command that greets asks for `version`, 2 or 3. With a password, commands that greet or log in
     send the credentials. A command that selects sends `database`. `commands` is the run's table. `run` is the number
     that values are marked with (`_mark`), or 0. Keys that are written live for `ttl_ms`; 0: for ever.
+    `tracking` has the options of CLIENT TRACKING ON.
     """
 
     def __cinit__(self, int key_length=16, Py_ssize_t value_bytes=64, *, int version=2, str username="",
-                  str password="", int database=0, bytes prefix=b"", commands=None, run=0, int64_t ttl_ms=0):
+                  str password="", int database=0, bytes prefix=b"", commands=None, run=0, int64_t ttl_ms=0,
+                  tuple tracking=()):
         cdef int number
         cdef Form *form
         if key_length <= len(prefix) or value_bytes < 0:
             raise ValueError(f"no keyspace has keys of {key_length} bytes and values of {value_bytes}")
         self.use(commands, run, value_bytes)
         credentials = [username.encode() or b"default", password.encode()] if password else []
+        set_up = {
+            "tracking": command([b"CLIENT", b"TRACKING", b"ON", *tracking]),
+            "reset": command([b"RESET"]),
+        }
         whole = {
             ASK: command([b"PING"]),
             BARRIER: command([b"PING"]),
@@ -88,10 +94,10 @@ cdef class Resp(Codec):
         for number in range(self.commands.count):
             form = &self.forms[number]
             kind = self.rows[number].kind
-            if kind in whole:
-                self.wholes.append(whole[kind])
+            if kind in whole or kind == SET_UP:
+                self.wholes.append(set_up[self.commands.names[number]] if kind == SET_UP else whole[kind])
                 form.whole = self.wholes[len(self.wholes) - 1]
-                form.whole_length = len(whole[kind])
+                form.whole_length = len(self.wholes[len(self.wholes) - 1])
                 self.longest = max(self.longest, form.whole_length)
                 continue
             expires = kind == WRITE and ttl_ms > 0
@@ -269,6 +275,9 @@ cdef int begin(Decoder *d, Cursor *c, int asked) noexcept nogil:
         return NOT_THE_PROTOCOL
     if kind == c'>':
         d.state = PUSH
+        d.pushed = 0
+        d.push_keys = 0
+        d.head_bytes = 0
     elif kind == c'|':
         d.state = ATTRIBUTE
     elif asked == GREET:
@@ -311,11 +320,29 @@ cdef int skip_elements(Decoder *d, Cursor *c) noexcept nogil:
         newline = find_newline(c)
         if newline == NULL:
             return cut_off(c)
-        if not begin_element(d, c, newline):
+        if not (note_pushed(d, c, newline) if d.state == PUSH and d.pushed < 2 else begin_element(d, c, newline)):
             return NOT_THE_PROTOCOL
     what = REPLY if d.state == AGGREGATE else NOT_A_REPLY if d.state == PUSH else GO_ON
     d.state = BETWEEN
     return what
+
+
+cdef bint note_pushed(Decoder *d, Cursor *c, const char *newline) noexcept nogil:
+    """Read the first line of a push's first or second element: the push's name, and the array of keys after it."""
+    cdef const char *line = c.at
+    cdef int64_t length = 0
+    d.pushed += 1
+    if not begin_element(d, c, newline):
+        return False
+    if d.pushed == 1 and d.skip > 0:
+        begin_head(d, d.skip - 2)
+    elif d.pushed == 2 and (line[0] == c'*' or line[0] == c'_' or line[0] == c'$'):
+        if line[0] == c'_' or line[1] == c'-':
+            d.push_keys = -1
+        elif line[0] == c'*':
+            read_decimal(line + 1, newline, &length)
+            d.push_keys = length
+    return True
 
 
 cdef bint begin_element(Decoder *d, Cursor *c, const char *newline) noexcept nogil:

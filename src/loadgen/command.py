@@ -26,6 +26,8 @@ class Kind(StrEnum):
     """Chooses the database of a connection."""
     BARRIER = "barrier"
     """A request behind others that are answered only if there is something to say: its reply ends their silence."""
+    SET_UP = "set up"
+    """Prepares a connection. Any status says that it did."""
 
 
 class Command(NamedTuple):
@@ -48,6 +50,8 @@ COMMANDS = (
     Command("auth", Kind.LOG_IN),
     Command("select", Kind.SELECT),
     Command("noop", Kind.BARRIER, in_total=False),
+    Command("tracking", Kind.SET_UP),
+    Command("reset", Kind.SET_UP),
 )
 """Every command that loadgen sends to cache servers, in the order of the table and of outputs."""
 

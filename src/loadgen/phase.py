@@ -30,6 +30,18 @@ OF_A_LOAD = (Phase.WARMUP, Phase.MEASURE, Phase.DRAIN)
 """The phases of each load."""
 
 
+class Push(StrEnum):
+    """What a push of RESP3 says."""
+
+    INVALIDATIONS = "invalidations"
+    """Keys of client tracking are no longer valid."""
+    INVALIDATED_KEYS = "invalidated_keys"
+    """The keys in those; not a push."""
+    FLUSHES = "flushes"
+    """All keys of client tracking are no longer valid."""
+    OTHERS = "others"
+
+
 class Failure(StrEnum):
     """The reason why an attempt to connect failed, or why a connection ended."""
 

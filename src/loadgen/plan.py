@@ -260,6 +260,11 @@ class Target:
     memcache: MemcacheWire = MemcacheWire()
     tls: TlsPlan | None = None
     """None: plain text."""
+    tracking: str = "off"
+    """`on` when the server is to say which keys that a connection has read were changed, `bcast` when it is to say so
+    of all keys; RESP3 only."""
+    tracking_noloop: bool = False
+    """The server does not say so to the connection that changed the key."""
 
     @property
     def by_key(self) -> bool:
@@ -284,11 +289,48 @@ class Target:
         return PROTOCOLS.get(self.protocol, PROTOCOLS["resp"])
 
     @property
+    def tracking_options(self) -> tuple[bytes, ...]:
+        """The options of CLIENT TRACKING ON."""
+        return (b"BCAST",) * (self.tracking == "bcast") + (b"NOLOOP",) * self.tracking_noloop
+
+    def greetings(self, *, resets: bool = False) -> tuple[str, ...]:
+        """Return the requests that each connection begins with, by their names in the table of commands."""
+        return self.speaks.greetings(
+            self.precheck,
+            authenticated=bool(self.password),
+            selects=self.database > 0,
+            resets=resets,
+            tracks=self.tracking != "off",
+        )
+
+    @property
     def turned_away_by(self) -> tuple[str, ...]:
         """The beginnings of error replies after which no request on the same connection can succeed."""
         # A server that does not know `mn` knows no meta command.
         unknown = ("ERROR",) if self.speaks.dialect is Dialect.META else ()
         return (*greeting.TURNED_AWAY, *unknown)
+
+
+@dataclass(frozen=True, slots=True)
+class Life:
+    """The opening, keeping and renewing of connections, and those that are only there."""
+
+    connect_rate_per_s: float = 0.0
+    """The pace at which the first connections are opened, over all workers; 0: as fast as can be."""
+    keepalive_ns: int = 0
+    """The time without traffic after which TCP probes the connection, and the time between its probes; 0: never."""
+    nodelay: bool = True
+    """TCP sends small requests at once (TCP_NODELAY)."""
+    source_addresses: tuple[str, ...] = ()
+    """The numeric addresses that connections come from, in turn; empty: the kernel's choice."""
+    reconnect_requests: int = 0
+    """The number of requests after which a connection is renewed; 0: any number."""
+    reconnect_ns: int = 0
+    """The age at which a connection is renewed; 0: any age."""
+    reconnect_by: str = "close"
+    """`close`: the connection is closed and opened again; `reset`: it is kept, and RESET is sent on it."""
+    idle: int = 0
+    """The number of connections beside those of the load that are opened, greeted and never used."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +351,7 @@ class Wire:
     `drained`, when every request on the connection has ended, by its reply or its timeout."""
     longest_backoff_ns: int = 5 * NS_PER_S
     """The longest wait between two attempts to open a connection."""
+    life: Life = Life()
     spin: bool = False
     """The workers poll for ready sockets and due requests instead of sleeping until the kernel wakes them."""
 
@@ -398,6 +441,8 @@ class WorkerPlan:
     prefill_first: int
     prefill_count: int
     """The worker prefills the ids prefill_first … prefill_first + prefill_count - 1."""
+    idle: tuple[int, ...] = ()
+    """The number of idle connections to each of the endpoints; empty: none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -459,6 +504,7 @@ class Plan:
         assert discovery is not None
         workers = self.workers[: max(1, min(len(self.workers), connections // len(placements)))]
         split = split_connections(connections, topology.weights, len(workers))
+        idle = split_connections(self.wire.life.idle, topology.weights, len(workers))
         ranges = split_range(self.workload.keyspace.count, len(workers))
         return replace(
             self,
@@ -469,7 +515,14 @@ class Plan:
                 topology=topology,
             ),
             workers=tuple(
-                replace(worker, connections=own, share=sum(own) / connections, prefill_first=first, prefill_count=count)
-                for worker, own, (first, count) in zip(workers, split, ranges, strict=True)
+                replace(
+                    worker,
+                    connections=own,
+                    idle=own_idle if self.wire.life.idle else (),
+                    share=sum(own) / connections,
+                    prefill_first=first,
+                    prefill_count=count,
+                )
+                for worker, own, own_idle, (first, count) in zip(workers, split, idle, ranges, strict=True)
             ),
         )

@@ -68,17 +68,26 @@ class Protocol:
             return "HELLO"
         return "" if precheck == "none" else self.probe
 
-    def greetings(self, precheck: str, *, authenticated: bool, selects: bool = False) -> tuple[str, ...]:
+    def greetings(
+        self,
+        precheck: str,
+        *,
+        authenticated: bool,
+        selects: bool = False,
+        resets: bool = False,
+        tracks: bool = False,
+    ) -> tuple[str, ...]:
         """Return the requests that a connection of the load begins with, by their names in `_request`.
 
         `authenticated` is True when there is a password. RESP3's HELLO carries the password. `selects` is True when the
-        connection is to have another database than 0.
+        connection is to have another database than 0. With `resets`, the connection is first reset. With `tracks`, the
+        server tracks its keys.
         """
-        selected = ("select",) if selects else ()
+        first, after = ("reset",) * resets, (*("select",) * selects, *("tracking",) * tracks)
         if self.begins_with_hello:
-            return ("hello", *selected)
+            return (*first, "hello", *after)
         asked = {"ping": ("ping",), "hello": ("hello",), "none": ()}[precheck]
-        return (*(("auth",) if authenticated else ()), *selected, *asked)
+        return (*first, *("auth",) * authenticated, *after, *asked)
 
 
 def _memcache(name: str, record_name: str, dialect: Dialect, probe: str) -> Protocol:

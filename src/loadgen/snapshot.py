@@ -94,9 +94,18 @@ class ConnectionCounts(Addable):
     closed: int = counted(0)
     """Ready connections that ended, from either side."""
     reconnects: int = counted(0)
+    """Connections opened in place of others that were lost."""
     active: int = state(0, operator.add)
     resumed: int = counted(0)
     """TLS handshakes that went on with the session of an earlier connection."""
+    recycled: int = counted(0)
+    """Connections opened in place of others that we closed as planned; not in `closed` and `reconnects`."""
+    resets: int = counted(0)
+    """Connections that were kept and begun anew by RESET, as planned."""
+    idle: int = state(0, operator.add)
+    """Connections that are only there, and are so now; not in `active`."""
+    idle_closed: int = counted(0)
+    """The part of `closed` that were idle connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +238,12 @@ class Snapshot(Addable):
     failures: Mapping[str, int] = by_name()
     """Failed and closed connections by reason, one of `phase.Failure`."""
     connections: ConnectionCounts = counted(ConnectionCounts())
+    connect: Histogram = counted(factory=Histogram)
+    """Time of the transport to connect, before any handshake, of each attempt that succeeded in the phase."""
+    handshake: Histogram = counted(factory=Histogram)
+    """Time of the handshake after that. Empty where the transport has none."""
+    pushes: Mapping[str, int] = by_name()
+    """RESP3's pushes by what they say, one of `phase.Push`; keys are counted apart."""
     rx_bytes: int = counted(0)
     tx_bytes: int = counted(0)
     answered_in_time: int = counted(0)

@@ -28,6 +28,13 @@ GIVEN: dict[str, Any] = {
     "pipeline_depth": 3,
     "connect_timeout": "3s",
     "request_timeout": "4s",
+    "keepalive": "7s",
+    "nodelay": False,
+    "source_addresses": ("127.0.0.1",),
+    "reconnect_every": "5s",
+    "reconnect_by": "reset",
+    "tracking": "bcast",
+    "tracking_noloop": True,
     "commands": {"get": 1, "set": 2, "delete": 3},
     "keys": 1234,
     "key_bytes": 20,
@@ -66,7 +73,14 @@ def plain(value: Any) -> object:
 def test_a_keyword_is_its_key_of_the_configuration(keyword: str) -> None:
     value: object = GIVEN.get(keyword, 1000)
     # A username needs a password, a password a protocol that has one.
-    beside = {"username": {"password": "secret"}, "key_bytes": {"keys": 1234}}.get(keyword, {})
+    tracked = {"protocol": "resp3", "tracking": "on"}
+    beside = {
+        "username": {"password": "secret"},
+        "key_bytes": {"keys": 1234},
+        "reconnect_by": {"reconnect_every": 10},
+        "tracking": {"protocol": "resp3"},
+        "tracking_noloop": tracked,
+    }.get(keyword, {})
     plan = loadgen.Plan(**{keyword: value, **beside})
     by_key = config.load(None, (), {KEYS[name]: given for name, given in {keyword: plain(value), **beside}.items()})
     assert at(plan.config, KEYS[keyword]) == at(by_key, KEYS[keyword])

@@ -89,10 +89,12 @@ engine._server ← engine._transport
 engine._tls_face ← engine._tls engine._transport
 engine._connection ← _buffer _mark _request _codec engine._values engine._pipeline engine._transport
 engine._pauses ← engine._time
+engine._life ← units engine._connection
 engine._reactor ← engine._clock engine._time
 engine._codecs ← _request _codec _resp _memcache _meta _binary
 engine._pool ← _buffer _mark _request _codec engine._codecs engine._random engine._values engine._schedule
-    engine._sink engine._history engine._pipeline engine._transport engine._server engine._connection engine._time
+    engine._sink engine._history engine._histogram engine._pipeline engine._transport engine._server
+    engine._connection engine._life engine._time
     engine._reactor
 engine._window ← _request engine._recorder engine._time engine._pauses
 engine._choice ← engine._random engine._lane engine._connection
@@ -100,7 +102,7 @@ engine._evidence ← engine._busy engine._lane engine._transport engine._connect
 engine._engine ← _request _codec engine._busy engine._route engine._sharding engine._slots engine._cluster
     engine._keys engine._workload engine._schedule engine._sink engine._recorder engine._moment engine._backlog
     engine._history engine._pipeline engine._lane engine._time engine._transport engine._tls engine._connection
-    engine._pauses engine._reactor engine._pool engine._window engine._choice engine._evidence
+    engine._life engine._pauses engine._reactor engine._pool engine._window engine._choice engine._evidence
 
 # The built-in server: compiled but for `builtin`, which runs it.
 server._store ←
@@ -167,8 +169,8 @@ runner ← topology.ask topology.follow topology.found target.talk units version
     judge.verdict
     judge.judging judge.diagnosis judge.failures judge.outages judge.check judge.run_metrics faults.kinds
     faults.operator_thread faults.report
-    faults.timeline verify.history host worker monitors.reading monitors.report monitors.account monitors.plan
-    monitors
+    faults.timeline verify.history host protocol target.talk worker monitors.reading monitors.report
+    monitors.account monitors.plan monitors
 topology.found ←
 topology.follow ← plan topology.found
 topology.ask ← errors escape plan topology.found
@@ -451,7 +453,7 @@ config.document ← units errors secret config.tables
 config.told ← split units errors server_address server_plan plan stats judge.verdict judge.judging compare.settings
     smoke.limits faults.fault faults.kinds judge.expression monitors.plan monitors config.tables
     judge.check soak.bands
-config ← judge.expression
+config ← judge.expression host
     units lazy protocol errors escape tls server_address judge.check judge.run_metrics
     faults.fault faults.kinds trial.metrics trial.observed trial.plan trial.scenario
     engine._history engine._sharding config.tables config.document config.told verify.reply verify.step

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any
 
-from loadgen.plan import Plan, Weights
-from loadgen.units import NS_PER_S
+from loadgen.plan import Life, Plan, Weights
+from loadgen.units import NS_PER_S, format_duration
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +22,9 @@ class Shape:
     pipeline: int | None = None
     batch_size: int | None = None
     refill: str | None = None
+    reconnect: str | None = None
+    idle: int | None = None
+    tracking: str | None = None
     keyspace: int | None = None
     key_size: int | None = None
     key_distribution: str | None = None
@@ -42,6 +45,9 @@ class Shape:
             pipeline=wire.pipeline_depth,
             batch_size=wire.batch_size,
             refill=wire.refill,
+            reconnect=_reconnect(wire.life),
+            idle=wire.life.idle,
+            tracking=plan.target.tracking + " noloop" * plan.target.tracking_noloop,
             keyspace=workload.keyspace.count,
             key_size=workload.keyspace.length,
             key_distribution=workload.keyspace.distribution,
@@ -84,6 +90,14 @@ class Shape:
         pairs = ((field.name, getattr(self, field.name), getattr(other, field.name)) for field in fields(self))
         both = [(name, _words(a), _words(b)) for name, a, b in pairs if a is not None and b is not None]
         return [f"{name} {ours}, not {theirs}" for name, ours, theirs in both if ours != theirs]
+
+
+def _reconnect(life: Life) -> str:
+    """Return when connections are renewed, and how, in words: "never", "1 req, close"."""
+    if not life.reconnect_requests and not life.reconnect_ns:
+        return "never"
+    every = f"{life.reconnect_requests} req" if life.reconnect_requests else format_duration(life.reconnect_ns)
+    return f"{every}, {life.reconnect_by}"
 
 
 def _words(value: object) -> str:

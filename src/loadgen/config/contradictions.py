@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from loadgen.config import connection_life
 from loadgen.config.document.problem import Problem
 from loadgen.config.memcache_contradictions import memcache_contradictions
 from loadgen.config.tables.cpu_list import absent_cpus, parse_cpu_list
@@ -564,4 +565,5 @@ _RULES: tuple[Callable[[Config], Iterator[Problem]], ...] = (
     _monitors_have_names_of_their_own,
     _monitors_speak_the_servers_protocol,
     _checks_can_be_judged,
+    *connection_life.RULES,
 )

@@ -51,7 +51,7 @@ def _table(path: Path, table: type[Table], explained: set[tuple[str, str]]) -> I
                 yield from _marks(key, optional=bool(optional))
                 explained.add((name, key.description or ""))
             default = _default(name, key)
-            off = optional or inert(key) or default is None or key.default_factory
+            off = optional or inert(key) or default in (None, (), {}) or key.default_factory
             # An empty list or table does not show its elements; an example does.
             shown = entry.get(name, key.examples[0] if default in (None, (), {}) and key.examples else default)
             yield f"{'# ' if off else ''}{name} = {toml_value(shown)}"

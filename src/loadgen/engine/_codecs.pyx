@@ -20,4 +20,5 @@ cdef Codec codec_of(plan, Commands table, uint64_t run):
         return MemcacheBinary(length, value_bytes, ttl_s=ttl, quiet=wire.quiet, return_key=wire.return_key, **own)
     if speaks.wire == "memcache":
         return Memcache(length, value_bytes, ttl_s=ttl, quiet=wire.quiet, **own)
-    return Resp(length, value_bytes, version=speaks.version, database=target.database, ttl_ms=ttl, **own)
+    return Resp(length, value_bytes, version=speaks.version, database=target.database, ttl_ms=ttl,
+                tracking=target.tracking_options, **own)

@@ -14,6 +14,7 @@ cdef enum:
     CONNECTING = 1
     GREETING = 2    # HELLO, AUTH, PING or `version` is on its way: the server has yet to accept us
     READY = 3
+    PARKED = 4      # accepted, and never used: it only exists
 
 # The reasons for which an attempt failed or a connection was lost.
 cdef enum:
@@ -81,6 +82,11 @@ cdef struct Connection:
     int64_t begun_ns     # when connecting began
     int64_t connected_ns  # when the stream was up; 0 before. A handshake follows, where there is one
     int64_t secured_ns   # when the handshake was over; 0 before, and where there is none
+    bint parks           # it is never used, and is PARKED instead of READY
+    bint renewed         # it begins a new life as planned: only what every life begins with is sent
+    uint32_t born        # the pipeline's tail at the beginning of this life
+    uint32_t quota       # the requests of this life; 0: there is no end to them
+    int64_t until_ns     # this life's end by time; 0: none
     int64_t retry_ns     # the earliest time at which a connection that is down is retried
     int64_t backoff_ns
     int64_t doubt_ns     # the part of unsent requests' wait that may be the generator's, beside the certain part
@@ -118,8 +124,16 @@ cdef Read connection_read(Connection *c, Transport net, char *buffer, size_t siz
 
 
 cdef inline uint32_t connection_room(const Connection *c) noexcept nogil:
-    """Return how many more requests can be encoded: none while a refused one is in the out-buffer, or on leaving."""
-    return 0 if c.pipe.refused_end or c.leaving else pipeline_room(&c.pipe)
+    """Return how many more requests can be encoded: none while a refused one is in the out-buffer, or on leaving.
+
+    A life that ends with a number of requests has room for those that are left of them.
+    """
+    cdef uint32_t room = 0 if c.pipe.refused_end or c.leaving else pipeline_room(&c.pipe)
+    cdef uint32_t used = c.pipe.tail - c.born
+    if c.quota:
+        # Barriers behind quiet requests may have gone beyond the quota.
+        return min(room, c.quota - used) if used < c.quota else 0
+    return room
 
 
 cdef inline bint connection_has_unsent(const Connection *c) noexcept nogil:

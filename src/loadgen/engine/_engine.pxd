@@ -18,6 +18,7 @@ from loadgen.engine._recorder cimport Recorder
 from loadgen.engine._route cimport Route
 from loadgen.engine._schedule cimport Schedule
 from loadgen.engine._time cimport Time
+from loadgen.engine._transport cimport Transport
 from loadgen.engine._window cimport Window
 from loadgen.engine._workload cimport Draws
 
@@ -123,6 +124,7 @@ cdef class Engine(Sender):
     cdef void finish(self, int64_t now_ns) noexcept
     cdef void leave_all(self, int64_t now_ns) noexcept
     cdef int64_t leave(self, Lane lane, int phase, int64_t until_ns, int64_t now_ns) noexcept
+    cdef Transport sockets(self, plan)
     cdef void keep_history(self) noexcept
     cdef void tell(self, str what) noexcept
     cdef Schedule schedule(self, Lane lane, list profile)

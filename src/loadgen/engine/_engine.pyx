@@ -12,10 +12,11 @@ from loadgen.engine._busy cimport busy_block, busy_end, busy_is_behind, busy_pau
 from loadgen.engine._choice cimport ROUNDROBIN, Choice
 from loadgen.engine._cluster cimport Cluster
 from loadgen.engine._connection cimport (
-    CONNECT_TIMEOUT, DOWN, READY, STALLED, connection_encode, connection_has_unsent, connection_room,
+    CONNECT_TIMEOUT, DOWN, PARKED, READY, STALLED, connection_encode, connection_has_unsent, connection_room,
 )
 from loadgen.engine._evidence cimport evidence_after, evidence_before
 from loadgen.engine._lane cimport Lane, Taken, has_owed, has_requeued, has_requeued_by
+from loadgen.engine._life cimport has_lived
 from loadgen.engine._moment cimport Moment
 from loadgen.engine._pauses cimport LATE_NS
 from loadgen.engine._pipeline cimport pipeline_expire, pipeline_is_stalled, pipeline_open
@@ -89,7 +90,7 @@ cdef class Engine(Sender):
             slots = Slots(keyspace.length, prefix, topology.shards + SPARE, topology.slots)
             self.cluster = Cluster(slots, self.lanes, self.recorder)
             self.route = slots if topology.slots else Route()
-        net = Sockets() if net is None else net
+        net = self.sockets(plan) if net is None else net
         if plan.target.tls is not None:
             net = Tls(net, plan.target.tls)
         self.pool = Pool(plan, index, self.table, reactor, net, self, history)
@@ -124,6 +125,10 @@ cdef class Engine(Sender):
         lanes = len(self.plan.target.placements) + SPARE if self.cluster is not None else 0
         return Draws(keys, self.route, lanes, seed)
 
+    cdef Transport sockets(self, plan):
+        """Return the kernel's sockets. The workers' first connections come from one source address after the other."""
+        return Sockets(plan.wire.life, sum([sum(each.connections) for each in plan.workers[:self.index]]))
+
     # ── Lanes ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
     cdef Lane add_lane(self, placement, int connections):
@@ -157,6 +162,8 @@ cdef class Engine(Sender):
         self.pool.add_server(placement.at)
         for _ in range(connections):
             self.pool.add(number, plan, lane)
+        for _ in range(own.idle[number] if number < len(own.idle) else 0):
+            self.pool.add_parked(number, plan, lane)
         self.place(lane, placement)
         return lane
 
@@ -518,6 +525,8 @@ cdef class Engine(Sender):
                 self.mode = DRAIN
                 for lane in self.lanes:
                     lane.forgive()
+        if self.pool.is_ramping():
+            self.pool.open_more(now_ns)
         if begins and self.closed_loop:
             self.fill_all()
         if not self.closed_loop and (self.mode == LOAD or self.mode == DRAIN):
@@ -586,7 +595,7 @@ cdef class Engine(Sender):
         """
         cdef int i
         cdef int64_t open = 0
-        cdef bint waiting = False
+        cdef bint waiting = False, opening
         cdef Connection *c
         cdef Lane lane
         if self.history is not None and self.history.error:
@@ -599,6 +608,8 @@ cdef class Engine(Sender):
             c = &self.pool.connections[i]
             if c.state == READY:
                 if c.pipe.head == c.pipe.tail:
+                    if self.pool.lives.on and has_lived(c, now_ns) and self.wants_more(c):
+                        self.pool.renew(c, now_ns)
                     continue
                 pipeline_expire(&c.pipe, <Sink>c.sink, now_ns)
                 # In the drain, a new connection would gain nothing.
@@ -611,7 +622,7 @@ cdef class Engine(Sender):
             elif c.state == DOWN:
                 if now_ns >= c.retry_ns and self.pool.opening < OPENING and self.wants_connections(<Lane>c.sink):
                     self.pool.open_one(c, now_ns)
-            elif now_ns >= c.deadline_ns:
+            elif c.state != PARKED and now_ns >= c.deadline_ns:
                 self.pool.fail(c, CONNECT_TIMEOUT, now_ns)
         if self.mode == WRITE_KEYS:
             for lane in self.lanes:
@@ -631,7 +642,9 @@ cdef class Engine(Sender):
             if waiting:
                 # Requests of the window are still being sent: that time belongs to the window.
                 self.window.prolong(now_ns)
-            if open + waiting == 0 or now_ns >= self.window.drained_ns:
+            # The server knows of a renewed connection before we do: it is to be in both accounts.
+            opening = self.pool.lives.on and self.pool.opening > 0
+            if open + waiting + opening == 0 or now_ns >= self.window.drained_ns:
                 # Not now_ns: requests sent since this wake-up began would have a negative age.
                 self.finish(self.time.now_ns())
         if self.mode == LOAD or self.mode == IDLE or waiting:
@@ -659,6 +672,8 @@ cdef class Engine(Sender):
             for lane in self.lanes:
                 if not lane.busy.blocked:
                     wake_ns = min(wake_ns, lane.schedule.next_ns)
+        if self.pool.is_ramping():
+            wake_ns = min(wake_ns, self.pool.ramp.next_ns)
         if self.mode == LOAD or self.mode == DRAIN:
             for lane in self.lanes:
                 if lane.busy.blocked:
@@ -686,6 +701,9 @@ cdef class Engine(Sender):
         else:
             self.next_tick_ns = min(self.next_tick_ns, now_ns + self.quick_tick_ns)
             self.plan_wake(now_ns)
+
+    cdef bint wants_more(self, Connection *c) noexcept:
+        return self.wants_connections(<Lane>c.sink)
 
     cdef void leave_all(self, int64_t now_ns) noexcept:
         """End all open and requeued requests as unfinished."""
@@ -760,6 +778,7 @@ cdef class Engine(Sender):
         cdef Lane lane
         self.mode = WRITE_KEYS
         self.pool.phase = PREFILL
+        self.pool.end_lives()
         self.pool.scheduled = False
         for lane in self.lanes:
             lane.begin(lane.prefill, Closed(), self.table.first(WRITE), PREFILL, PREFILL, 0, NEVER)
@@ -788,6 +807,8 @@ cdef class Engine(Sender):
         for phase in (WARMUP, MEASURE, DRAINING):
             self.recorder.clear(phase)
             self.pool.rx[phase] = self.pool.tx[phase] = 0
+            self.pool.clear_connect_times(phase)
+        self.pool.begin_lives(start_ns)
         self.left_behind = 0
         parts = [UNLIMITED] * len(self.lanes)
         self.requests = UNLIMITED
@@ -911,6 +932,10 @@ cdef class Engine(Sender):
         """Return the number of failed attempts and lost connections, by reason."""
         return self.pool.failure_counts()
 
+    def push_counts(self):
+        """Return what was pushed on the connections, by the words of `phase.Push`."""
+        return self.pool.push_counts()
+
     def down(self):
         """Return the number of connections to each server that are not ready."""
         return self.pool.down()
@@ -955,6 +980,7 @@ cdef class Engine(Sender):
             ok = self.window.answered_well if self.pool.phase == DRAINING else self.recorder.answered_well(MEASURE)
         return {
             **self.recorder.counts(number),
+            **self.pool.connect_times(number),
             "rx_bytes": self.pool.rx[number],
             "tx_bytes": self.pool.tx[number],
             "answered_in_time": answered,

@@ -24,6 +24,13 @@ cdef enum Fed:
     CORRUPT_REPLY = 2   # the bytes are no reply to the oldest request, which counts as corrupt
     WRONG_ANSWER = 3    # the value is of another key than that of the oldest request, which counts as corrupt
 
+# What was pushed on the connections of a pool.
+cdef struct Pushes:
+    int64_t invalidations  # of client tracking
+    int64_t keys           # in those
+    int64_t flushes        # of all keys
+    int64_t others
+
 cdef struct Pipeline:
     Request *ring     # depth, twice that with barriers, rounded up to a power of two; owned
     uint32_t mask
@@ -36,6 +43,7 @@ cdef struct Pipeline:
     int barrier        # the command that is one; -1: there are none
     int64_t timeout_ns
     uint64_t refused_end  # the `end` of a request that was refused before all of it was written, until it is; else 0
+    Pushes *pushes    # counts of the pool; borrowed; NULL: pushes are not counted
     Decoder decoder
     uint16_t kept     # the length of a reply's head that the last read cut off
     char keep[HEAD]   # that head, until the next read
@@ -61,6 +69,10 @@ cdef void pipeline_abandon(Pipeline *p, Sink sink, uint64_t received, int64_t no
 
 # End all open requests as unfinished, and reset the pipeline.
 cdef void pipeline_finish(Pipeline *p, Sink sink, int64_t now_ns) noexcept nogil
+
+
+# Count the whole push that a decoder has just read.
+cdef void count_push(Pushes *pushes, const Decoder *d) noexcept nogil
 
 
 cdef inline uint32_t pipeline_room(const Pipeline *p) noexcept nogil:

@@ -5,7 +5,7 @@
 
 from libc.stdint cimport int32_t
 from libc.stdlib cimport calloc, free
-from libc.string cimport memcpy, memset
+from libc.string cimport memcmp, memcpy, memset
 
 from loadgen._codec cimport ANOTHER_KEY, NEED_MORE, NOT_A_REPLY, REPLY, Decoded
 from loadgen._mark cimport identity_of
@@ -94,11 +94,23 @@ cdef Fed pipeline_feed(Pipeline *p, Codec codec, Sink sink, bint scheduled, Curs
             return FED
         elif what != NOT_A_REPLY:
             break
+        elif p.pushes != NULL:
+            count_push(p.pushes, &p.decoder)
     c.at = start
     if p.head == p.tail:
         return ANSWERS_NOBODY
     leave(p, sink, CORRUPT, now_ns)
     return WRONG_ANSWER if what == ANOTHER_KEY else CORRUPT_REPLY
+
+
+cdef void count_push(Pushes *pushes, const Decoder *d) noexcept nogil:
+    if d.head_bytes != 10 or memcmp(d.head, b"invalidate", 10) != 0:
+        pushes.others += 1
+    elif d.push_keys < 0:
+        pushes.flushes += 1
+    else:
+        pushes.invalidations += 1
+        pushes.keys += d.push_keys
 
 
 cdef inline void leave(Pipeline *p, Sink sink, End how, int64_t now_ns) noexcept nogil:

@@ -9,6 +9,9 @@ from loadgen._buffer cimport Cursor
 from loadgen._codec cimport Codec
 from loadgen._request cimport PHASES
 from loadgen.engine._connection cimport FAILURES, Connection
+from loadgen.engine._histogram cimport Counts
+from loadgen.engine._life cimport Lives, Ramp
+from loadgen.engine._pipeline cimport Pushes
 from loadgen.engine._random cimport Random
 from loadgen.engine._reactor cimport Reactor, Watcher
 from loadgen.engine._server cimport Server
@@ -34,8 +37,11 @@ cdef class Sender:
     cdef void woke_late(self, int64_t now_ns) noexcept
     # Every connection is ready, or has failed once.
     cdef void all_tried(self) noexcept
-    # The server has closed a connection on which it had answered. The connection may be opened again at once.
+    # The server has closed a connection on which it had answered, or a life has ended as planned. The connection may be
+    # opened again at once.
     cdef void recycled(self, Connection *c, int64_t now_ns) noexcept
+    # True when there is, or will be, something to send on a connection.
+    cdef bint wants_more(self, Connection *c) noexcept
     # The calls of a reactor's Watcher, passed on.
     cdef void on_timer(self) noexcept
     cdef void on_swept(self) noexcept
@@ -53,6 +59,7 @@ cdef class Pool(Watcher):
     cdef Connection *connections  # owned
     cdef int n_connections        # that have been added
     cdef int capacity
+    cdef int n_parked             # of n_connections
     cdef int late_connections     # of each lane that a cluster gets later
     cdef uint32_t connections_before  # of the workers before this one
     cdef Server *servers          # owned
@@ -60,7 +67,7 @@ cdef class Pool(Watcher):
     cdef int n_servers            # for which there is room
     cdef char *buffer             # READ_BUFFER bytes that every read goes through; owned
     cdef int phase                # in which bytes are counted now
-    cdef uint8_t greetings[4]     # the commands that open a connection
+    cdef uint8_t greetings[6]     # the commands that open a connection
     cdef int n_greetings
     cdef tuple turned_away_by     # the first bytes of errors after which no request on a connection can succeed
     cdef bint hello_counts        # an error in reply to HELLO is one of these: RESP3 was requested
@@ -75,6 +82,15 @@ cdef class Pool(Watcher):
     cdef bint over                # replies are no longer awaited
     cdef int active
     cdef int64_t opened, failed, closed, reconnects
+    cdef int64_t recycled         # opened in place of those that we closed as planned
+    cdef int64_t resets           # connections that were kept, and begun anew by RESET
+    cdef int parked               # now
+    cdef int64_t parked_closed
+    cdef Pushes pushes
+    cdef Lives lives
+    cdef Ramp ramp
+    cdef Counts connect[PHASES]   # times to connect, by the phase in which bytes are counted
+    cdef Counts handshake[PHASES]  # times of handshakes after that, of transports that have one
     cdef int64_t failures[FAILURES]
     cdef dict examples            # the text of the first failure of each reason
     cdef int64_t late_ns          # a wake-up after this time is late
@@ -87,6 +103,8 @@ cdef class Pool(Watcher):
     # Set up the next connection, to a server, without opening it. `sink` receives the ends of its requests, and must
     # outlive the connection.
     cdef int add(self, int server, plan, Sink sink) except -1
+    # The same for a connection that is only opened and greeted.
+    cdef int add_parked(self, int server, plan, Sink sink) except -1
     # Give a server another address. Its connections are closed, when their open requests have been answered, and opened
     # again.
     cdef void move(self, int server, endpoint, int64_t now_ns) noexcept
@@ -107,14 +125,21 @@ cdef class Pool(Watcher):
     cdef void open_more(self, int64_t now_ns) noexcept
     # Begin an attempt at the server's addresses, each of which has an equal part of the time that is left. The attempt
     # fails when all have failed.
+    cdef bint is_ramping(self) noexcept  # the next connection waits for its time
     cdef void open_one(self, Connection *c, int64_t now_ns) noexcept
     cdef void try_addresses(self, Connection *c, int64_t now_ns) noexcept
     cdef void greet(self, Connection *c, int64_t now_ns) noexcept
     cdef void greeted(self, Connection *c, int64_t now_ns) noexcept
     cdef void ready(self, Connection *c, int64_t now_ns) noexcept
+    cdef bint is_precheck(self, int greeting) noexcept
     cdef bint turns_away(self, Connection *c) noexcept
     cdef void fail(self, Connection *c, int reason, int64_t now_ns) noexcept
     cdef void drop(self, Connection *c, int64_t now_ns) noexcept
+
+    # Lives that end as planned. `begin_lives` is for a load, `end_lives` for what is sent outside of one.
+    cdef void begin_lives(self, int64_t now_ns) noexcept
+    cdef void end_lives(self) noexcept
+    cdef void renew(self, Connection *c, int64_t now_ns) noexcept
     cdef void leave_all(self, int64_t now_ns) noexcept  # open requests are unfinished, and later bytes are ignored
 
     cdef void explain(self, Connection *c) noexcept

@@ -10,10 +10,14 @@ cimport cython
 from loadgen._buffer cimport BLOCK, Cursor
 from loadgen.engine._codecs cimport codec_of
 from loadgen.engine._connection cimport (
-    ASKING_BYTES, CONNECT_TIMEOUT, CONNECTING, DOWN, END_OF_FILE, GONE, GREETING, LOCAL, NOTHING, PROTOCOL, READY,
-    RESET, TLS_FAILED, TURNED_AWAY, UNASKED, UNREACHABLE, WRONG_VALUE,
+    ASKING_BYTES, CONNECT_TIMEOUT, CONNECTING, DOWN, END_OF_FILE, GONE, GREETING, LOCAL, NOTHING, PARKED, PROTOCOL,
+    READY, RESET, TLS_FAILED, TURNED_AWAY, UNASKED, UNREACHABLE, WRONG_VALUE,
     Read, connection_begin, connection_close, connection_encode, connection_finish, connection_flush,
     connection_free, connection_has_unsent, connection_init, connection_read, connection_received,
+)
+from loadgen.engine._histogram cimport Histogram, counts_clear, counts_free, counts_init, counts_record
+from loadgen.engine._life cimport (
+    has_lived, life_begin, life_unbounded, lives_init, ramp_init, ramp_room,
 )
 from loadgen._mark cimport MARK_BYTES
 from loadgen.engine._pipeline cimport (
@@ -22,7 +26,9 @@ from loadgen.engine._pipeline cimport (
 )
 from loadgen.engine._history cimport History
 from loadgen.engine._random cimport random_seed, random_unit
-from loadgen._request cimport ASK, BARRIER, ERROR_REPLY, GREET, PRECHECK, READ, SELECT, Commands, Request
+from loadgen._request cimport (
+    ASK, BARRIER, ERROR_REPLY, GREET, PHASES, PRECHECK, READ, SELECT, SET_UP, Commands, Request,
+)
 from loadgen.engine._schedule cimport NEVER
 from loadgen.engine._server cimport server_free, server_init
 from loadgen.engine._transport cimport HANDSHAKING
@@ -55,6 +61,9 @@ cdef class Sender:
     cdef void recycled(self, Connection *c, int64_t now_ns) noexcept:
         pass
 
+    cdef bint wants_more(self, Connection *c) noexcept:
+        return False
+
     cdef void on_timer(self) noexcept:
         pass
 
@@ -85,7 +94,7 @@ cdef class Pool(Watcher):
         target = plan.target
         speaks = target.speaks
         self.codec = codec_of(plan, table, run)
-        greetings = speaks.greetings(target.precheck, authenticated=bool(target.password), selects=target.database > 0)
+        greetings = target.greetings(resets=plan.wire.life.reconnect_by == "reset")
         self.turned_away_by = tuple(words.encode() for words in target.turned_away_by)
         self.hello_counts = speaks.begins_with_hello
         # A protocol without keys has PINGs as its load, so a server without PING cannot be used.
@@ -99,10 +108,16 @@ cdef class Pool(Watcher):
         self.connections_before = sum([sum(worker.connections) for worker in plan.workers[:index]])
         self.n_servers = len(target.placements)
         self.capacity = sum(own.connections)
+        lives_init(&self.lives, plan.wire.life)
+        ramp_init(&self.ramp, plan, index)
+        for i in range(PHASES):
+            counts_init(&self.connect[i])
+            counts_init(&self.handshake[i])
         if target.topology is not None:
             self.late_connections = max(1, self.capacity // self.n_servers)
             self.n_servers += SPARE
             self.capacity += SPARE * self.late_connections
+        self.capacity += sum(own.idle)
         self.endpoints = []
         self.buffer = <char *>malloc(READ_BUFFER)
         self.servers = <Server *>PyMem_Calloc(self.n_servers, sizeof(Server))
@@ -127,9 +142,22 @@ cdef class Pool(Watcher):
         cdef int barrier = self.codec.commands.first(BARRIER) if plan.target.memcache.quiet else -1
         pipeline_init(&c.pipe, plan.wire.pipeline_depth, plan.wire.request_timeout_ns, barrier)
         connection_init(c, plan.wire.pipeline_depth, self.longest_request(plan), plan.workload.value_bytes >= SPLICE)
+        c.pipe.pushes = &self.pushes
         c.server = server
         c.process = (self.connections_before + number) * (c.pipe.mask + 1)
         c.sink = <void *>sink
+        return 0
+
+    cdef int add_parked(self, int server, plan, Sink sink) except -1:
+        cdef Connection *c = &self.connections[self.n_connections]
+        self.n_connections += 1
+        self.n_parked += 1
+        pipeline_init(&c.pipe, 1, plan.wire.request_timeout_ns, -1)
+        connection_init(c, 1, self.longest_request(plan), False)
+        c.pipe.pushes = &self.pushes
+        c.server = server
+        c.sink = <void *>sink
+        c.parks = True
         return 0
 
     cdef int close(self) except -1:
@@ -149,6 +177,9 @@ cdef class Pool(Watcher):
                 pipeline_free(&self.connections[i].pipe)
                 if self.connections[i].out != NULL:
                     connection_free(&self.connections[i])
+        for i in range(PHASES):
+            counts_free(&self.connect[i])
+            counts_free(&self.handshake[i])
         PyMem_Free(self.connections)
         if self.servers != NULL:
             for i in range(self.n_servers):
@@ -210,8 +241,10 @@ cdef class Pool(Watcher):
             return
         if c.connected_ns == 0:
             c.connected_ns = now_ns
+            counts_record(&self.connect[self.phase], now_ns - c.begun_ns)
         elif connected != HANDSHAKING:
             c.secured_ns = now_ns
+            counts_record(&self.handshake[self.phase], now_ns - c.connected_ns)
         if connected == HANDSHAKING:
             self.reactor.watch(c.stream, c, False)
         else:
@@ -244,6 +277,8 @@ cdef class Pool(Watcher):
             self.greeted(c, now_ns)
         elif c.leaving and c.pipe.head == c.pipe.tail:
             self.depart(c, now_ns)
+        elif self.lives.on and has_lived(c, now_ns) and self.sender.wants_more(c):
+            self.renew(c, now_ns)
         else:
             self.sender.fill(c, now_ns)
 
@@ -314,31 +349,35 @@ cdef class Pool(Watcher):
             c = &self.connections[i]
             if c.state != DOWN and (fresh or c.abandoned):
                 self.active -= c.state == READY
-                self.opening -= c.state != READY
+                self.parked -= c.state == PARKED
+                self.opening -= c.state < READY
                 self.reactor.forget(c.stream)
                 connection_close(c, self.net)
+                c.renewed = False
             c.abandoned = False
         self.over = False
         self.connecting = True
         self.next_to_open = 0
+        self.ramp.next_ns = now_ns + self.ramp.offset_ns
         self.open_more(now_ns)
 
     cdef void open_more(self, int64_t now_ns) noexcept:
         """Open the next connections of the connect phase. In other phases, connections wait for their retry time."""
         cdef Connection *c
-        if not self.connecting or self.in_open_more:
+        if not self.connecting or self.in_open_more or self.over:
             return
         # A connect that is refused at once calls this function from within the loop, which itself opens the next.
         self.in_open_more = True
-        while self.next_to_open < self.n_connections and self.opening < OPENING:
+        while self.next_to_open < self.n_connections and self.opening < OPENING and ramp_room(&self.ramp, now_ns):
             c = &self.connections[self.next_to_open]
             if c.state == DOWN:
                 self.open_one(c, now_ns)
                 if c.put_off:
                     break
+                self.ramp.next_ns += self.ramp.gap_ns
             self.next_to_open += 1
         self.in_open_more = False
-        if self.opening == 0:
+        if self.opening == 0 and self.next_to_open >= self.n_connections:
             self.connecting = False
             self.sender.all_tried()
 
@@ -357,7 +396,7 @@ cdef class Pool(Watcher):
             c.backoff_ns = 0
             if c.state == DOWN:
                 c.retry_ns = now_ns
-            elif c.state != READY:
+            elif c.state < READY:
                 c.tried = self.servers[server].count
                 self.fail(c, UNREACHABLE, now_ns)
                 c.retry_ns = now_ns
@@ -366,14 +405,20 @@ cdef class Pool(Watcher):
             else:
                 c.leaving = True
 
+    cdef bint is_ramping(self) noexcept:
+        return (self.ramp.gap_ns and self.connecting and not self.over and self.opening < OPENING
+                and self.next_to_open < self.n_connections)
+
     cdef void depart(self, Connection *c, int64_t now_ns) noexcept:
         self.reactor.forget(c.stream)
+        self.active -= not c.parks
+        self.parked -= c.parks
         connection_close(c, self.net)
         c.leaving = False
         c.doubt_ns = 0
-        self.active -= 1
         self.closed += 1
-        (<Sink>c.sink).closed(self.phase)
+        if not c.parks:
+            (<Sink>c.sink).closed(self.phase)
         c.retry_ns = now_ns
         self.sender.recycled(c, now_ns)
 
@@ -382,7 +427,6 @@ cdef class Pool(Watcher):
             c.retry_ns = now_ns + FIRST_BACKOFF_NS
             return
         self.opening += 1
-        c.begun_ns = now_ns
         c.attempt_end_ns = now_ns + self.connect_timeout_ns
         c.address = self.servers[c.server].first
         c.tried = 0
@@ -392,9 +436,12 @@ cdef class Pool(Watcher):
     cdef void try_addresses(self, Connection *c, int64_t now_ns) noexcept:
         cdef const Server *server = &self.servers[c.server]
         cdef int left = server.count - c.tried
+        cdef int connected
         if c.tried:
             c.address = (c.address + 1) % server.count
         c.tried += 1
+        # Connections that are opened in one go begin one after the other.
+        c.begun_ns = self.time.now_ns()
         c.connected_ns = c.secured_ns = 0
         c.deadline_ns = now_ns + (c.attempt_end_ns - now_ns) // left
         if not connection_begin(c, self.net, &server.addresses[c.address]):
@@ -405,6 +452,10 @@ cdef class Pool(Watcher):
                 c.retry_ns = now_ns
             else:
                 self.drop(c, now_ns)
+            return
+        connected = connection_finish(c, self.net) if self.net.at_once else 0
+        if connected != 0:
+            self.on_connecting(c, connected, self.time.now_ns())
         elif self.reactor.watch(c.stream, c, True) < 0:
             self.fail(c, LOCAL, now_ns)
 
@@ -416,7 +467,11 @@ cdef class Pool(Watcher):
             c.greetings = 0
             c.deadline_ns = c.attempt_end_ns
             self.servers[c.server].first = c.address
-            self.reactor.watch(c.stream, c, False)
+            if self.reactor.watch(c.stream, c, False) < 0:
+                self.fail(c, LOCAL, now_ns)
+                return
+        while c.renewed and c.greetings < self.n_greetings and self.is_precheck(c.greetings):
+            c.greetings += 1
         if c.greetings == self.n_greetings:
             self.ready(c, now_ns)
             return
@@ -441,25 +496,37 @@ cdef class Pool(Watcher):
         else:
             self.greet(c, now_ns)
 
+    cdef bint is_precheck(self, int greeting) noexcept:
+        """True for a greeting that only asks if the server is there: a renewed connection need not ask."""
+        return self.codec.rows[self.greetings[greeting]].kind == ASK
+
     cdef bint turns_away(self, Connection *c) noexcept:
         """Keep the text of an error in reply to a greeting. True when the error ends the connection."""
-        cdef int asked = self.greetings[c.greetings - 1]
+        cdef int kind = self.codec.rows[self.greetings[c.greetings - 1]].kind
         text = <bytes>c.pipe.decoder.error[:c.pipe.decoder.error_length]
-        kind = self.codec.rows[asked].kind
-        turned_away = text.startswith(self.turned_away_by) or kind == SELECT or self.hello_counts and kind == GREET
+        turned_away = (text.startswith(self.turned_away_by) or kind == SELECT or kind == SET_UP
+                       or self.hello_counts and kind == GREET)
         self.examples.setdefault("turned away" if turned_away else "greeting", text.decode("utf-8", "replace"))
         return turned_away
 
     cdef void ready(self, Connection *c, int64_t now_ns) noexcept:
-        c.state = READY
+        cdef bint kept = c.renewed and self.lives.by_reset
+        c.state = PARKED if c.parks else READY
         c.first = c.pipe.head
         c.backoff_ns = 0
         self.opening -= 1
-        self.active += 1
-        self.opened += 1
-        (<Sink>c.sink).opened(self.phase)
-        self.reconnects += c.was_ready
+        self.active += not c.parks
+        self.parked += c.parks
+        self.opened += not kept
+        self.resets += kept
+        self.recycled += c.renewed and not kept
+        self.reconnects += c.was_ready and not c.renewed
+        if not c.parks and not c.renewed:
+            (<Sink>c.sink).opened(self.phase)
         c.was_ready = True
+        c.renewed = False
+        if self.lives.on:
+            life_begin(c, &self.lives, now_ns, 1)
         if c.by_get:
             self.examples.setdefault("greeted by GET", "")
         self.open_more(now_ns)
@@ -504,10 +571,14 @@ cdef class Pool(Watcher):
         if self.connecting and c.failure == CONNECT_TIMEOUT and self.opened == 0:
             # No connection has become ready yet: the others, OPENING at a time, would only time out as well.
             self.next_to_open = self.n_connections
-        if was == READY:
-            self.active -= 1
+        c.renewed = False
+        if was >= READY:
+            self.active -= was == READY
+            self.parked -= was == PARKED
+            self.parked_closed += was == PARKED
             self.closed += 1
-            (<Sink>c.sink).closed(self.phase)
+            if was == READY:
+                (<Sink>c.sink).closed(self.phase)
         else:
             self.opening -= 1
             self.failed += 1
@@ -519,6 +590,42 @@ cdef class Pool(Watcher):
             c.backoff_ns = min(max(2 * c.backoff_ns, FIRST_BACKOFF_NS), self.longest_backoff_ns)
             c.retry_ns = now_ns + <int64_t>(c.backoff_ns * (1 - 0.5 * random_unit(&self.random)))
         self.open_more(now_ns)
+
+    # ── Lives that end as planned ───────────────────────────────────────────────────────────────────────────────────
+
+    cdef void begin_lives(self, int64_t now_ns) noexcept:
+        cdef Connection *c
+        cdef int i
+        self.lives.on = self.lives.requests or self.lives.time_ns
+        for i in range(self.n_connections if self.lives.on else 0):
+            c = &self.connections[i]
+            if c.quota == 0 and not c.parks:
+                # Lives of a time that begin together end one after the other.
+                life_begin(c, &self.lives, now_ns, (i + 1) / <double>self.n_connections)
+
+    cdef void end_lives(self) noexcept:
+        cdef int i
+        self.lives.on = False
+        for i in range(self.n_connections):
+            life_unbounded(&self.connections[i])
+
+    cdef void renew(self, Connection *c, int64_t now_ns) noexcept:
+        """Begin the next life of a connection whose requests all have their replies."""
+        self.active -= 1
+        c.renewed = True
+        if self.lives.by_reset:
+            c.state = GREETING
+            c.greetings = 0
+            c.deadline_ns = now_ns + self.connect_timeout_ns
+            self.opening += 1
+            self.greet(c, now_ns)
+            return
+        self.reactor.forget(c.stream)
+        connection_close(c, self.net)
+        pipeline_finish(&c.pipe, <Sink>c.sink, now_ns)
+        c.doubt_ns = 0
+        c.retry_ns = now_ns
+        self.sender.recycled(c, now_ns)
 
     cdef void explain(self, Connection *c) noexcept:
         name = FAILURE_NAMES[c.failure]
@@ -561,20 +668,46 @@ cdef class Pool(Watcher):
             "failed": self.failed,
             "closed": self.closed,
             "reconnects": self.reconnects,
+            "recycled": self.recycled,
+            "resets": self.resets,
             "active": self.active,
             "resumed": self.net.resumptions(),
+            "idle": self.parked,
+            "idle_closed": self.parked_closed,
         }
+
+    def connect_times(self, int phase):
+        """Return the histograms `connect` and `handshake` of a phase."""
+        return {
+            "connect": Histogram.copy_of(&self.connect[phase]),
+            "handshake": Histogram.copy_of(&self.handshake[phase]),
+        }
+
+    def clear_connect_times(self, int phase):
+        """Forget a phase's times, for another load."""
+        counts_clear(&self.connect[phase])
+        counts_clear(&self.handshake[phase])
 
     def failure_counts(self):
         """Return the number of failed attempts and lost connections, by reason."""
         return {FAILURE_NAMES[i]: self.failures[i] for i in range(1, FAILURES) if self.failures[i]}
+
+    def push_counts(self):
+        """Return what was pushed on the connections, by the words of `phase.Push`."""
+        counts = {
+            "invalidations": self.pushes.invalidations,
+            "invalidated_keys": self.pushes.keys,
+            "flushes": self.pushes.flushes,
+            "others": self.pushes.others,
+        }
+        return {name: count for name, count in counts.items() if count}
 
     def down(self):
         """Return the number of connections to each server that are not ready."""
         cdef int i
         down = [0] * len(self.endpoints)
         for i in range(self.n_connections):
-            down[self.connections[i].server] += self.connections[i].state != READY
+            down[self.connections[i].server] += not self.connections[i].parks and self.connections[i].state != READY
         return down
 
     def failure_examples(self):

@@ -24,6 +24,7 @@ cdef extern from "<sys/uio.h>" nogil:
 
 
 cdef class Transport:
+    cdef bint at_once  # the newest stream was connected when `connect` returned
     # Begin to connect; return the stream, which becomes writable when it is connected or has failed. -EAGAIN: a Unix
     # socket's server has not accepted so many connections that no other can begin.
     cdef int connect(self, const Address *to) noexcept nogil
@@ -52,8 +53,16 @@ cdef class Transport:
     cdef int64_t resumptions(self) noexcept
 
 
+# Sockets with the options of a plan's Life.
 cdef class Sockets(Transport):
-    pass
+    cdef bint nodelay
+    cdef int keepalive_s   # 0: none
+    cdef Address *sources  # the addresses that streams come from in turn; owned
+    cdef int n_sources
+    cdef int next_source
+
+    # Bind a stream to the next source address of a family, where there is one. Return 0, or -1 with errno set.
+    cdef int bind_next(self, int stream, int family) noexcept nogil
 
 
 cdef int address_of(Address *a, str numeric, int port) except -1

@@ -4,6 +4,7 @@ import os
 import socket
 
 from cpython.bytes cimport PyBytes_AS_STRING
+from cpython.mem cimport PyMem_Calloc, PyMem_Free
 from libc.errno cimport EAGAIN, EINPROGRESS, EINTR, ENOTCONN, errno
 from libc.stdint cimport int64_t
 from libc.string cimport memcpy, memset
@@ -29,10 +30,34 @@ cdef extern from * nogil:
     #define MSG_NOSIGNAL 0
     #endif
 
-    static int loadgen_socket(int family) {
+    /* Linux sends the first probe after TCP_KEEPIDLE seconds without traffic; macOS names that option TCP_KEEPALIVE. */
+    static void loadgen_keep_alive(int fd, int seconds) {
+        int one = 1;
+        setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof one);
+    #if defined(TCP_KEEPIDLE)
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &seconds, sizeof seconds);
+    #elif defined(TCP_KEEPALIVE)
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPALIVE, &seconds, sizeof seconds);
+    #endif
+    #ifdef TCP_KEEPINTVL
+        setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &seconds, sizeof seconds);
+    #endif
+    }
+
+    /* The port is chosen by connect(2), which knows the peer: a port in use for another peer can be used again. */
+    static int loadgen_bind(int fd, const char *address, unsigned length) {
+    #ifdef IP_BIND_ADDRESS_NO_PORT
+        int one = 1;
+        setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+    #endif
+        return bind(fd, (const struct sockaddr *)address, length);
+    }
+
+    static int loadgen_socket(int family, int nodelay, int keepalive_s) {
         int one = 1, fd = socket(family, SOCK_STREAM, 0);
         if (fd < 0) return -1;
-        if (family != AF_UNIX) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        if (nodelay && family != AF_UNIX) setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        if (keepalive_s && family != AF_UNIX) loadgen_keep_alive(fd, keepalive_s);
         fcntl(fd, F_SETFD, FD_CLOEXEC);
         fcntl(fd, F_SETFL, O_NONBLOCK);
         return fd;
@@ -94,7 +119,8 @@ cdef extern from * nogil:
     cdef struct sockaddr:
         pass
     int MSG_NOSIGNAL
-    int new_socket "loadgen_socket"(int family)
+    int new_socket "loadgen_socket"(int family, bint nodelay, int keepalive_s)
+    int bind_address "loadgen_bind"(int fd, const char *address, unsigned int length)
     bint c_is_writable "loadgen_is_writable"(int fd)
     int socket_error "loadgen_socket_error"(int fd)
     bint has_peer "loadgen_has_peer"(int fd)
@@ -106,6 +132,9 @@ cdef extern from * nogil:
     ssize_t c_send "send"(int fd, const void *bytes, size_t n, int flags)
     ssize_t c_recv "recv"(int fd, void *bytes, size_t n, int flags)
     int c_close "close"(int fd)
+
+
+cdef int64_t NS_PER_S = 1_000_000_000
 
 
 cdef class Transport:
@@ -159,14 +188,41 @@ cdef class Transport:
 
 
 cdef class Sockets(Transport):
-    """The kernel's TCP and Unix sockets."""
+    """The kernel's TCP and Unix sockets, with the options of a `life`. The first comes from source address `first`."""
+
+    def __cinit__(self, life=None, int first=0):
+        sources = () if life is None else life.source_addresses
+        self.nodelay = life is None or life.nodelay
+        self.keepalive_s = 0 if life is None else -(-life.keepalive_ns // NS_PER_S)
+        self.n_sources = len(sources)
+        self.sources = <Address *>PyMem_Calloc(max(self.n_sources, 1), sizeof(Address))
+        if self.sources == NULL:
+            raise MemoryError()
+        for i, source in enumerate(sources):
+            address_of(&self.sources[i], source, 0)
+        self.next_source = first % self.n_sources if self.n_sources else 0
+
+    def __dealloc__(self):
+        PyMem_Free(self.sources)
+
+    cdef int bind_next(self, int stream, int family) noexcept nogil:
+        cdef const Address *source
+        for _ in range(self.n_sources):
+            source = &self.sources[self.next_source]
+            self.next_source = self.next_source + 1 if self.next_source + 1 < self.n_sources else 0
+            if source.family == family:
+                return bind_address(stream, source.bytes, source.length)
+        return 0
 
     cdef int connect(self, const Address *to) noexcept nogil:
-        cdef int error, stream = new_socket(to.family)
+        cdef int error, stream = new_socket(to.family, self.nodelay, self.keepalive_s)
+        self.at_once = False
         if stream < 0:
             return -errno
-        if c_connect(stream, <const sockaddr *>to.bytes, to.length) == 0 or errno == EINPROGRESS or errno == EINTR:
-            return stream
+        if self.bind_next(stream, to.family) == 0:
+            self.at_once = c_connect(stream, <const sockaddr *>to.bytes, to.length) == 0
+            if self.at_once or errno == EINPROGRESS or errno == EINTR:
+                return stream
         error = errno
         c_close(stream)
         return -error

@@ -31,6 +31,14 @@ REMEDIES = (
         'set target.protocol to "memcache-binary", with the target.username and target.password of a user',
     ),
     (("DENIED",), "switch the server's protected mode off, or run loadgen on the server's machine"),
+    (
+        ("ERR unknown command 'RESET'", "ERR unknown command `RESET`", "ERR unknown command 'reset'"),
+        'only Redis 6.2 and later know RESET: set connection.reconnect_by to "close"',
+    ),
+    (
+        ("ERR unknown command 'CLIENT'", "ERR unknown subcommand", "ERR Unknown subcommand", "ERR Client tracking"),
+        'only Redis 6 and later track clients: set target.tracking to "off"',
+    ),
     (("LOADING",), "try again when the server has read its data set"),
     (
         ("OOM", "SERVER_ERROR out of memory"),
@@ -120,7 +128,7 @@ def why_not(plan: Plan, endpoint: Endpoint, failures: Mapping[str, int], example
         case Failure.LOCAL_LIMIT:
             return (
                 f"This machine has nothing left for connections to {where} ({words}): raise its limit on open files, "
-                "widen net.ipv4.ip_local_port_range, or open fewer connections."
+                "widen net.ipv4.ip_local_port_range, name more connection.source_addresses, or open fewer connections."
             )
         case _:
             check = "the permissions of the socket" if endpoint.path else "its address and the network"

@@ -73,7 +73,8 @@ NAMES: Mapping[str, Known] = {
     "hit_rate": Known(SHARE, "share of GETs that found their key", ("phase",), over=Over.LEVEL),
     "duration": Known(TIME, "length of the measure window, or of a phase as far as it was counted", ("phase",)),
     "connections_failed": Known(COUNT, "attempts to open a connection that failed, in the whole run"),
-    "reconnects": Known(COUNT, "connections opened in place of others, in the whole run"),
+    "reconnects": Known(COUNT, "connections opened in place of lost ones, in the whole run"),
+    "recycled": Known(COUNT, "connections closed and opened again as planned, in the whole run"),
     **{name: known for name, (known, _) in _SERVER.items()},
 }
 
@@ -172,6 +173,8 @@ class RunMetrics:
                 return Fraction(result.overall.connections.failed)
             case "reconnects":
                 return Fraction(result.overall.connections.reconnects)
+            case "recycled":
+                return Fraction(result.overall.connections.recycled)
         if "phase" not in chosen:
             return value_of(name, result.measured, result.duration_ns, str(chosen.get("command", "all")))
         number = int(chosen["phase"])

@@ -11,10 +11,11 @@ from loadgen.errors import TargetError
 from loadgen.events import Progress
 from loadgen.judge import diagnosis
 from loadgen.phase import Failure, Phase
-from loadgen.plan import Endpoint
+from loadgen.plan import Endpoint, Plan
 from loadgen.reason import Code, Reason
 from loadgen.runner.ended_early import EndedEarly
 from loadgen.runner.watch import exit_report_within
+from loadgen.units import NS_PER_S
 from loadgen.worker.messages import OPENED_AT_A_TIME, Connect, Connected
 
 if TYPE_CHECKING:
@@ -63,9 +64,9 @@ class Connections:
         crew = self.crew
         for seat in crew.running():
             seat.final = None  # After an earlier load, the member reports again.
-        rounds = max(-(-sum(own.connections) // OPENED_AT_A_TIME) for own in self.plan.workers)
+        rounds = max(-(-(sum(own.connections) + sum(own.idle)) // OPENED_AT_A_TIME) for own in self.plan.workers)
         crew.tell_all(Connect(fresh))
-        crew.gather(Connected, rounds * self.plan.wire.connect_timeout_ns)
+        crew.gather(Connected, rounds * self.plan.wire.connect_timeout_ns + ramp_ns(self.plan))
         return self.down()
 
     def reopen(self) -> None:
@@ -123,3 +124,10 @@ class Connections:
             where = diagnosis.address(endpoint)
             return f"{diagnosis.deaf(server.name, where, server.log_errors(), server.log_tail())}."
         return ""
+
+
+def ramp_ns(plan: Plan) -> int:
+    """Return the time in which the first connections are opened, at the plan's pace."""
+    wire = plan.wire
+    rate_per_s = wire.life.connect_rate_per_s
+    return round((wire.connections + wire.life.idle) / rate_per_s * NS_PER_S) if rate_per_s else 0

@@ -20,7 +20,7 @@ from loadgen.judge import diagnosis
 from loadgen.phase import COUNTED, OF_A_LOAD, Phase
 from loadgen.plan import Load, Plan
 from loadgen.reason import Code, Reason
-from loadgen.runner import history
+from loadgen.runner import history, limits
 from loadgen.runner.connections import Connections
 from loadgen.runner.discovery import Watch
 from loadgen.runner.ended_early import EndedEarly
@@ -145,6 +145,7 @@ class Crew:
         for _ in range(CLOCK_READINGS):
             self.tell_all(TellTime())
             self.gather(ClockReading, self.plan.wire.connect_timeout_ns)
+        limits.check(self.plan)
         self.connections.establish()
 
     def prefill(self) -> None:

@@ -278,14 +278,16 @@ class Run:
 
         Requests that a fault explains are not judged either.
         """
-        crew, limits, asked = self.crew, self.judging.limits, self.plan.wire.connections
+        crew, limits, wire = self.crew, self.judging.limits, self.plan.wire
+        asked = wire.connections + wire.life.idle
         if crew.failure:
             return ()
         explained = outages.explained(counted.moments, counted.began_ns, MOMENT_NS, found)
         judged = failures.without(phases[Phase.MEASURE], explained)
         requests = failures.of_requests((judged,), limits.failures, crew.examples)
         overall = sum(phases.values(), Snapshot())
-        opened = overall.connections.opened - overall.connections.reconnects
+        counts = overall.connections
+        opened = counts.opened - counts.reconnects - counts.recycled
         why = diagnosis.because(overall.failures, crew.examples)
         connections = failures.of_connections(asked, asked - opened, limits.connections, why)
         accepting = failures.accepting(phases[Phase.MEASURE].total)

@@ -62,8 +62,8 @@ from loadgen.worker.pipe import Pipe
 # The time between two reports on the progress of a prefill.
 PREFILL_INTERVAL_NS = 250 * NS_PER_MS
 
-ConnectionEvents = tuple[ConnectionCounts, dict[str, int]]
-"""Counts of connections, and the number of those that failed or ended, by reason."""
+ConnectionEvents = tuple[ConnectionCounts, dict[str, int], dict[str, int]]
+"""Counts of connections, the number of those that failed or ended by reason, and what was pushed on them."""
 
 
 def raise_file_limit(connections: int) -> int:
@@ -115,7 +115,7 @@ class Worker:
         own = plan.workers[index]
         if own.cpu is not None and hasattr(os, "sched_setaffinity"):
             os.sched_setaffinity(0, {own.cpu})
-        raise_file_limit(sum(own.connections))
+        raise_file_limit(sum(own.connections) + sum(own.idle))
         self.pipe = pipe
         self.index = index
         self.order: PutOn | None = None
@@ -133,7 +133,7 @@ class Worker:
         """The throttling by the groups' quotas when the present load began."""
         self.phase = Phase.PRECHECK
         # Connection counts and failures: the totals when the present phase began, and those of phases that have ended.
-        self.began: ConnectionEvents = (ConnectionCounts(), {})
+        self.began: ConnectionEvents = (ConnectionCounts(), {}, {})
         self.ended: dict[Phase, ConnectionEvents] = {}
 
     def execute(self, order: Order) -> None:
@@ -183,22 +183,27 @@ class Worker:
         self.intervals = 0
 
     def connections_now(self) -> ConnectionEvents:
-        return ConnectionCounts(**self.engine.connection_counts()), self.engine.failure_counts()
+        engine = self.engine
+        return ConnectionCounts(**engine.connection_counts()), engine.failure_counts(), engine.push_counts()
 
     def connections_in(self, phase: Phase) -> ConnectionEvents:
         """Return the connection events of all the times in which this phase was the present one."""
-        counts, failures = self.ended.get(phase, (ConnectionCounts(), {}))
+        counts, *tallied = self.ended.get(phase, (ConnectionCounts(), {}, {}))
         if phase == self.phase:
-            (now, failures_now), (began, failures_began) = self.connections_now(), self.began
-            # Only events add up; the number of active connections is a state.
-            counts = replace(counts + (now - began), active=now.active)
-            failures = {k: failures.get(k, 0) + n - failures_began.get(k, 0) for k, n in failures_now.items()}
-        return counts, {k: n for k, n in failures.items() if n}
+            (now, *tallied_now), (began, *tallied_began) = self.connections_now(), self.began
+            # Only events add up; the numbers of connections that are there now are states.
+            counts = replace(counts + (now - began), active=now.active, idle=now.idle)
+            tallied = [
+                {k: before.get(k, 0) + n - at_first.get(k, 0) for k, n in by_name.items()}
+                for before, by_name, at_first in zip(tallied, tallied_now, tallied_began, strict=True)
+            ]
+        failures, pushes = ({k: n for k, n in by_name.items() if n} for by_name in tallied)
+        return counts, failures, pushes
 
     def snapshot(self, phase: Phase) -> Snapshot:
         """Return all counts of a phase so far; of connections, the events while the phase was the present one."""
         counts = self.engine.counts(phase)
-        connections, failures = self.connections_in(phase)
+        connections, failures, pushes = self.connections_in(phase)
         own = {
             "at_ns": self.time.now(),
             "tallies": {command: Tally(**tally) for command, tally in counts["tallies"].items()},
@@ -206,6 +211,7 @@ class Worker:
             "errors": {self.masked(kind): count for kind, count in counts["errors"].items()},
             "failures": failures,
             "connections": connections,
+            "pushes": pushes,
             "cpu_ns": self.engine.cpu_ns() if phase == Phase.MEASURE else 0,
             "backlog": Backlog(**self.engine.backlog(phase)),
         }

@@ -101,7 +101,8 @@ class WorkerProcess(MessageProcess):
     """A worker of a plan in a process of its own. Raises WorkerError when it cannot be started."""
 
     def __init__(self, plan: Plan, index: int) -> None:
-        check_file_limit(sum(plan.workers[index].connections))
+        own = plan.workers[index]
+        check_file_limit(sum(own.connections) + sum(own.idle))
         super().__init__(
             "loadgen.worker.main",
             f"Worker {index}",

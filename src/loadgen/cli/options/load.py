@@ -26,6 +26,7 @@ from loadgen.cli.options.option import Option, OptionGroup, Positional
 from loadgen.cli.options.refused import MEMTIER as MEMTIER_REFUSED
 from loadgen.cli.options.refused import MEMTIER_TOOL, REDIS_BENCHMARK, VALKEY_BENCHMARK
 from loadgen.plan import MAX_DATABASE
+from loadgen.units import shown
 
 DATABASE = whole("N", 0, MAX_DATABASE)
 
@@ -35,6 +36,19 @@ COLORS = ("auto", "always", "never")
 
 def _protocol(word: str) -> str:
     return tells.PROTOCOLS.get(word, word)
+
+
+def _kept(word: str) -> int:
+    """Return the requests of a connection's life for redis-benchmark's `-k`."""
+    if word not in ("0", "1"):
+        raise ValueError(
+            f"must be 0, a connection for each request, or 1, connections that are kept, not {shown(word)}"
+        )
+    return 1 - int(word)
+
+
+def _listed(word: str) -> list[str]:
+    return [part.strip() for part in word.split(",")]
 
 
 def _pattern(word: str) -> str:
@@ -153,6 +167,18 @@ LOAD = OptionGroup(
         Option(("--connect-timeout",), "maximum time to open a connection", TIME,
                key="connection.connect_timeout", also=("--connection-timeout",)),
         Option(("--request-timeout",), "maximum time until a reply", TIME, key="connection.request_timeout"),
+        Option(("--reconnect-every",), "life of a connection: a number of requests, or a time such as 5s; then it is "
+               "closed and opened again", TEXT, "N|TIME", key="connection.reconnect_every"),
+        Option(("-k",), "1 keeps connections, 0 opens one for each request", ValueKind("{0,1}", _kept),
+               key="connection.reconnect_every"),
+        Option(("--connect-rate",), "connections opened per second before the load", RATE,
+               key="connection.connect_rate"),
+        Option(("--source-addresses",), "addresses of this machine that connections come from, in turn",
+               ValueKind("IP,IP", _listed), key="connection.source_addresses"),
+        Option(("--idle",), "connections beside these that are only there", COUNT, key="connection.idle"),
+        Option(("--tracking",), "client tracking: on (pushes of changed keys that were read) or bcast (of all)",
+               TEXT, "NAME", key="target.tracking"),
+        Option(("--enable-tracking",), "the same as --tracking on", key="target.tracking", sets="on"),
         Option(("--max-failures",), "share of requests that may fail, and of connections that never open, such as 5%",
                ALLOWANCE, key="verdict.failures"),
     ),
@@ -230,6 +256,8 @@ MEMTIER = OptionGroup(
         Option(("--key-zipf-exp",), "exponent of zipf", LITERAL, "N", key="workload.keyspace.zipf_exponent",
                only=MEMTIER_TOOL),
         Option(("--rate-limiting",), "as --rate, but for each connection", RATE, only=MEMTIER_TOOL),
+        Option(("--reconnect-interval",), "as --reconnect-every, in requests", COUNT, key="connection.reconnect_every",
+               only=MEMTIER_TOOL),
         Option(("--authenticate",), "user and password for AUTH", TEXT, "[USER:]PASSWORD", only=MEMTIER_TOOL),
         Option(("-S", "--unix-socket"), "the server's Unix socket", FILE_NAME, "PATH", only=MEMTIER_TOOL),
         Option(("--select-db",), "as --dbnum", DATABASE, key="target.database", only=MEMTIER_TOOL),

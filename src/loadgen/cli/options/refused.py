@@ -34,16 +34,9 @@ def _memtier(*spellings: str, why: str = "", kind: ValueKind | None = None, harm
 
 
 REDIS_BENCHMARK = (
-    _no("--enable-tracking", why="client-side caching is not there yet; leave it out"),
-    _no(
-        "-k",
-        why="a connection for each request is not there yet; leave it out, or write -k 1",
-        kind=WORD,
-        harmless=("1",),
-    ),
     _no("--precision", why="figures have three significant digits; leave it out", kind=WORD),
     _no("-l", why="endless loops are not there yet; write how long with --duration"),
-    _no("-I", why="idle connections alone are not there yet; there is no load without requests"),
+    _no("-I", why="idle connections alone are not there; --idle N has so many beside a load, such as --rate 1"),
     _no("-x", why="an argument from standard input is not there yet; the size of values is -d", kind=None),
     _no("-e", why="error replies are always shown, by class and with the first of each; leave it out"),
     _no("-D", why="debug output is not there; --format verbose says most", kind=None),
@@ -81,9 +74,6 @@ MEMTIER = (
     _memtier("--print-all-runs", why="there is one run; leave it out"),
     _memtier("--cpu-split", why="write the CPUs with --cpu-list"),
     _memtier("--taskset", why="write the CPUs with --cpu-list", kind=WORD),
-    _memtier(
-        "--reconnect-interval", why="reconnecting after so many requests is not there yet", kind=WORD, harmless=("0",)
-    ),
     _memtier("--multi-key-get", why="GETs of several keys are not there yet", kind=WORD, harmless=("0", "1")),
     _memtier("--command", why=_COMMANDS, kind=TEXT),
     _memtier("--command-ratio", why=_COMMANDS, kind=WORD),

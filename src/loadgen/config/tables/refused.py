@@ -41,6 +41,7 @@ class ProblemCode(StrEnum):
     TWO_TARGETS = "two-targets"
     NO_PORT = "no-port"
     RESP_ONLY = "resp-only"
+    RESP3_ONLY = "resp3-only"
     NO_PASSWORD = "no-password"
     NO_USERNAME = "no-username"
     TWO_PASSWORDS = "two-passwords"
@@ -65,6 +66,9 @@ class ProblemCode(StrEnum):
     NEVER_BEGINS = "never-begins"
     NO_KNOWN_LENGTH = "no-known-length"
     FAULTS_IN_A_SEARCH = "faults-in-a-search"
+    NEVER_USED = "never-used"
+    ABSENT_ADDRESS = "absent-address"
+    FEW_PORTS = "few-ports"
 
     CAUTION = "caution"
     """No error: a key that is not acted on as it stands."""

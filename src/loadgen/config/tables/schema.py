@@ -1,11 +1,7 @@
 """The configuration's tables and keys: the meaning, the kind, the bounds and the default of each key.
 
 Bounds of a single key are here, rules between keys in `contradictions`. The vocabulary is that of crucible's benchmark
-and of cachecannon, whose files load unchanged, plus keys of our own: `general.seed`, `general.interval`,
-`general.requests`, `target.username`, `target.password`, `target.password_env`, `target.password_file`,
-`target.precheck`, `target.server`, `target.memcache`, `connection.refill`, `workload.arrival`, `workload.phase`,
-`workload.spin`, `workload.keyspace.prefix`, `workload.keyspace.zipf_exponent`, `workload.values.ttl`, `fault`,
-`monitor`, `check`, `slo`, `verdict`, `smoke`, `compare` and `gate`. `foreign.OURS` lists them.
+and of cachecannon, whose files load unchanged, plus keys of our own, which `foreign.OURS` lists.
 """
 
 from __future__ import annotations
@@ -43,9 +39,11 @@ from loadgen.config.tables.values import (
     PositiveDuration,
     Protocol,
     Rate,
+    ReconnectEvery,
     Share,
     ShareOrFalse,
     Size,
+    SourceAddress,
     TlsVersion,
 )
 from loadgen.judge.verdict import VerdictLimits
@@ -205,6 +203,17 @@ class Target(Table):
             "after it. "
             '"resp3" sends HELLO in any case.'
         ),
+    )
+    tracking: Literal["off", "on", "bcast"] = Field(
+        default="off",
+        description=(
+            'Client tracking: the server pushes the names of keys that were changed, "on" (of those that the '
+            'connection has read) or "bcast" (of all). RESP3 only.'
+        ),
+    )
+    tracking_noloop: bool = Field(
+        default=False,
+        description="Leave out the keys that the connection itself has changed (NOLOOP). Needs tracking.",
     )
     memcache: Memcache = Field(default_factory=Memcache)
     tls: bool = Field(default=False, description="Connect by TLS.")
@@ -369,6 +378,53 @@ class Connection(Table):
             '"greedy" (the first with room in its pipeline), "random" or "least_inflight" (the one with the fewest '
             "requests in flight)."
         ),
+    )
+
+    connect_rate: Rate = Field(
+        default=0.0,
+        ge=0,
+        le=MAX_RATE_PER_S,
+        description=(
+            "Connections that are opened per second before the load, over all workers, evenly spaced; 0: all at once."
+        ),
+    )
+    nodelay: bool = Field(
+        default=True, description="Send small requests at once (TCP_NODELAY); false lets TCP gather them."
+    )
+    keepalive: Duration = duration_key(
+        "0s",
+        "Time without traffic after which TCP probes a connection (SO_KEEPALIVE), and the time between probes; "
+        "fractions of a second are rounded up. 0: no probes.",
+    )
+    source_addresses: tuple[SourceAddress, ...] = Field(
+        default=(),
+        # Lax for the container alone, as TOML has lists and no tuples.
+        strict=False,
+        description=(
+            "IP addresses of this machine that connections come from, in turn. Each has some 28,000 ports for "
+            "connections to one server. Default: the kernel chooses."
+        ),
+        examples=[["127.0.0.1", "127.0.0.2"]],
+    )
+    reconnect_every: ReconnectEvery = Field(
+        default=0,
+        description=(
+            'Life of a connection under load: a number of requests (1000, or "1000req"), or a time ("5s"). After it, '
+            "the connection is closed when its last reply is there, and opened again. 0: no end."
+        ),
+    )
+    reconnect_by: Literal["close", "reset"] = Field(
+        default="close",
+        description=(
+            'End of such a life: "close" (a new connection) or "reset" (the connection is kept, and RESET and the '
+            "greeting are sent on it, as pools of clients do; RESP only)."
+        ),
+    )
+    idle: Count = Field(
+        default=0,
+        ge=0,
+        le=1_000_000,
+        description="Number of connections beside these that are opened and greeted, and never used.",
     )
 
     refill: Literal["slot", "drained"] = Field(

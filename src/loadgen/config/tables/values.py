@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -22,7 +24,17 @@ from loadgen.config.tables.refused import ProblemCode, Refused
 from loadgen.config.tables.share import PERCENT, PERCENT_BELOW_100, format_tolerance, parse_share, parse_tolerance
 from loadgen.protocol import ALIASES, PROTOCOLS
 from loadgen.server_address import is_url, parse, parse_endpoint
-from loadgen.units import COUNT, NS_PER_S, RATE, format_duration, parse_count, parse_duration, parse_rate, parse_size
+from loadgen.units import (
+    COUNT,
+    NS_PER_S,
+    RATE,
+    format_duration,
+    parse_count,
+    parse_duration,
+    parse_rate,
+    parse_size,
+    shown,
+)
 
 MAX_RATE_PER_S = 1e9
 """One request each nanosecond, the resolution of the clock."""
@@ -228,6 +240,63 @@ def _url(text: str) -> str:
 
 AddressOrUrl = Annotated[str, AfterValidator(_url)]
 """An address, or a URL that may have a user and a password."""
+
+
+_REQUESTS = re.compile(f"({COUNT})(?:req|reqs|requests?)\\s*", re.ASCII)
+
+
+def _every(value: object) -> object:
+    """Return the end of a connection's life: a number of requests, or text with the time."""
+    if isinstance(value, str):
+        if match := _REQUESTS.fullmatch(value):
+            return parse_count(match[1])
+        if value.strip().isdigit():
+            return int(value)
+        try:
+            ns = parse_duration(value)
+        except ValueError:
+            raise ValueError(
+                f'{shown(value)} is no number of requests and no time; write such as 1000, "1000req" or "5s"'
+            ) from None
+        return format_duration(ns) if ns else 0
+    if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MOST_REQUESTS_OF_A_LIFE:
+        return value
+    raise ValueError(
+        f'must be a number of requests from 0 to {MOST_REQUESTS_OF_A_LIFE}, or a time in quotes, such as "5s"'
+    )
+
+
+def _no_more_than_most(value: int | str) -> int | str:
+    if isinstance(value, int) and value > MOST_REQUESTS_OF_A_LIFE:
+        raise Refused(ProblemCode.TOO_LARGE, f"must be at most {MOST_REQUESTS_OF_A_LIFE} requests, or 0 for no end")
+    return value
+
+
+MOST_REQUESTS_OF_A_LIFE = 10**9
+"""A pipeline's indices have 32 bits."""
+
+ReconnectEvery = Annotated[
+    int | str,
+    BeforeValidator(_every),
+    AfterValidator(_no_more_than_most),
+    WithJsonSchema(
+        {"type": ["integer", "string"], "minimum": 0, "pattern": r"^\s*[0-9]+(\.[0-9]+)?\s*([A-Za-z]+)?\s*$"}
+    ),
+]
+"""The end of a connection's life: an int is a number of requests, text is a duration; 0: no end."""
+
+
+def _source_address(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise ValueError(
+            f'{shown(text)} is no IP address; write numeric addresses of this machine, such as "127.0.0.2"'
+        ) from None
+
+
+SourceAddress = Annotated[str, AfterValidator(_source_address)]
+"""A numeric IPv4 or IPv6 address."""
 
 
 def _cpu_list(text: str) -> str:

@@ -26,6 +26,7 @@ from loadgen.plan import (
     Endpoint,
     KeptHistory,
     Keyspace,
+    Life,
     Load,
     MemcacheWire,
     Plan,
@@ -39,7 +40,7 @@ from loadgen.plan import (
 from loadgen.server_address import parse_endpoint
 from loadgen.server_plan import HOST, ServerPlan
 from loadgen.split import split_connections, split_range
-from loadgen.units import MAX_DURATION_NS, NS_PER_S
+from loadgen.units import MAX_DURATION_NS, NS_PER_S, parse_duration
 
 _BACKOFF_NS = 5 * NS_PER_S
 
@@ -73,6 +74,7 @@ def resolve(config: Config, cpus: tuple[int, ...] = ()) -> Plan:
             request_timeout_ns=connection.request_timeout,
             request_distribution=connection.request_distribution,
             refill=connection.refill,
+            life=_life(connection),
             spin=workload.spin,
             longest_backoff_ns=_BACKOFF_UNDER_FAULTS_NS if config.fault else _BACKOFF_NS,
         ),
@@ -103,6 +105,20 @@ def resolve(config: Config, cpus: tuple[int, ...] = ()) -> Plan:
         seed=seed,
         workers=_workers(config, seed, cpus),
         history=_history(workload),
+    )
+
+
+def _life(connection: schema.Connection) -> Life:
+    every = connection.reconnect_every
+    return Life(
+        connect_rate_per_s=connection.connect_rate,
+        keepalive_ns=connection.keepalive,
+        nodelay=connection.nodelay,
+        source_addresses=connection.source_addresses,
+        reconnect_requests=every if isinstance(every, int) else 0,
+        reconnect_ns=parse_duration(every) if isinstance(every, str) else 0,
+        reconnect_by=connection.reconnect_by,
+        idle=connection.idle,
     )
 
 
@@ -155,6 +171,8 @@ def _target(target: schema.Target) -> Target:
         sharding=target.sharding,
         precheck=target.precheck,
         memcache=MemcacheWire(**target.memcache.model_dump()),
+        tracking=target.tracking,
+        tracking_noloop=target.tracking_noloop,
         discovery=_discovery(target),
         tls=tls_plan(target),
     )
@@ -180,6 +198,7 @@ def _workers(config: Config, seed: int, given: tuple[int, ...]) -> tuple[WorkerP
     workers = worker_count(len(given) if one_each else general.threads, config)
     cpus = parse_cpu_list(general.cpu_list) if general.cpu_list is not None else given or (None,)
     split = split_connections(connections, [1] * config.target.servers, workers)
+    idle = split_connections(config.connection.idle, [1] * config.target.servers, workers)
     ranges = split_range(config.workload.keyspace.count, workers)
     return tuple(
         WorkerPlan(
@@ -189,8 +208,9 @@ def _workers(config: Config, seed: int, given: tuple[int, ...]) -> tuple[WorkerP
             share=sum(own) / connections,
             prefill_first=first,
             prefill_count=count,
+            idle=own_idle if config.connection.idle else (),
         )
-        for index, (own, (first, count)) in enumerate(zip(split, ranges, strict=True))
+        for index, (own, own_idle, (first, count)) in enumerate(zip(split, idle, ranges, strict=True))
     )
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 from loadgen.escape import printable
 from loadgen.events import SearchEnded
-from loadgen.output.words import figures
+from loadgen.output.words import figures, sentences
 from loadgen.stats.search import Outcome, SearchAnswer, Step
 from loadgen.stats.trial import NO_LIMIT_NS, Limit, RateVerdict
 
@@ -132,7 +132,9 @@ def connections(ended: SearchEnded, spell: Callable[[int], str] = str) -> str:
     """Return the counts of connections over all phases; each confirmation opens new ones."""
     counts = ended.overall.connections
     reconnects = figures.plural(counts.reconnects, "reconnect", spell)
-    return f"{spell(counts.opened)} opened, {spell(counts.failed)} failed, {spell(counts.closed)} closed, {reconnects}"
+    opened, failed, closed = (spell(count) for count in (counts.opened, counts.failed, counts.closed))
+    renewed = sentences.renewed(counts, spell=spell)
+    return f"{opened} opened, {failed} failed, {closed} closed, {reconnects}{renewed}"
 
 
 def _name(limit: Limit) -> str:

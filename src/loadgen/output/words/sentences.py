@@ -14,9 +14,10 @@ from loadgen.judge.verdict import VerdictLimits
 from loadgen.output.words import figures
 from loadgen.overload import BACKLOG_NS, lateness_ns
 from loadgen.percentiles import IN_ROWS, percentiles
+from loadgen.phase import Push
 from loadgen.plan import LoadPhase, Plan, Segment
 from loadgen.slo import Unit
-from loadgen.snapshot import LEAST_BEYOND, Backlog, Histogram, Snapshot, Tally
+from loadgen.snapshot import LEAST_BEYOND, Backlog, ConnectionCounts, Histogram, Snapshot, Tally
 from loadgen.units import NS_PER_MS, NS_PER_S, NS_PER_US, format_duration
 from loadgen.usage import ServerReport
 
@@ -225,10 +226,45 @@ def connections(result: Result, spell: Spell = str) -> str:
     overall = result.overall.connections
     active = result.measured.connections.active
     reconnects = figures.plural(overall.reconnects, "reconnect", spell)
-    resumed = f", {figures.plural(overall.resumed, 'TLS session', spell)} resumed" if overall.resumed else ""
-    return (
-        f"{spell(active)} active, {spell(overall.failed)} failed, {spell(overall.closed)} closed, {reconnects}{resumed}"
-    )
+    counts = f"{spell(active)} active, {spell(overall.failed)} failed, {spell(overall.closed)} closed, {reconnects}"
+    return f"{counts}{renewed(overall, result.measured.connections.idle, spell)}"
+
+
+def renewed(counts: ConnectionCounts, idle: int = 0, spell: Spell = str) -> str:
+    """Return the TLS sessions that went on, and connections that were renewed as planned or are only there."""
+    closed = f" ({spell(counts.idle_closed)} closed)" if counts.idle_closed else ""
+    words = {
+        f"{figures.plural(counts.resumed, 'TLS session', spell)} resumed": counts.resumed,
+        f"{spell(counts.recycled)} recycled": counts.recycled,
+        figures.plural(counts.resets, "reset", spell): counts.resets,
+        f"{spell(idle)} idle{closed}": idle or counts.idle_closed,
+    }
+    return "".join(f", {word}" for word, count in words.items() if count)
+
+
+def connecting(result: Result, spell: Spell = str) -> dict[str, str]:
+    """Return the times to connect, and those of handshakes, by name; without those that there were none of."""
+    times = {"connect time": result.overall.connect, "handshake time": result.overall.handshake}
+    return {name: _times(histogram, spell) for name, histogram in times.items() if histogram.count}
+
+
+def _times(histogram: Histogram, spell: Spell) -> str:
+    shown = (f"{label} {figures.latency(histogram.quantile(q))}" for label, q in _OF_CONNECTING)
+    return f"{', '.join(shown)} of {spell(histogram.count)}"
+
+
+_OF_CONNECTING = (("p50", 0.5), ("p99", 0.99), ("max", 1.0))
+
+
+def pushes(result: Result, spell: Spell = str) -> str:
+    """Return what was pushed; empty when nothing was, and no client tracking was asked for."""
+    counts = result.overall.pushes
+    if not counts and result.plan.target.tracking == "off":
+        return ""
+    invalidations = figures.plural(counts.get(Push.INVALIDATIONS, 0), "invalidation", spell)
+    words = [f"{invalidations} of {figures.plural(counts.get(Push.INVALIDATED_KEYS, 0), 'key', spell)}"]
+    words += [f"{spell(counts[kind])} {kind}" for kind in (Push.FLUSHES, Push.OTHERS) if counts.get(kind)]
+    return ", ".join(words)
 
 
 def client(result: Result) -> str:

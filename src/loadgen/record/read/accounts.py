@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import fields
+from typing import Any
 
 from loadgen.events import HistoryKept
 from loadgen.judge.check import Check, Checked, Level
 from loadgen.plan import KeptHistory
 from loadgen.record.read.fields import Fields
+from loadgen.record.read.latency import shown
 from loadgen.record.schema.accounts import CONNECTION_COUNTS, TALLY_NAMES
 from loadgen.slo import Attainment, Evaluation, Objective
 from loadgen.snapshot import ConnectionCounts, HistoryCounts, Snapshot, Tally
@@ -32,12 +34,16 @@ def errors(record: Fields) -> dict[str, int]:
     return {str(kind): int(count) for kind, count in classes.values.items()}
 
 
-def connections(record: Fields, active: int = 0) -> tuple[ConnectionCounts, dict[str, int]]:
-    """Return the counts of connections over all phases, and of their failures and closures by reason."""
+def connections(record: Fields, active: int = 0) -> dict[str, Any]:
+    """Return what a Snapshot of all phases has of connections: counts, failures by reason, times and pushes."""
     found = record.part("connections")
-    counts = {name: found.count(name) for name in CONNECTION_COUNTS}
-    failures = {str(reason): int(count) for reason, count in found.part("failures").values.items()}
-    return ConnectionCounts(**counts, active=active), failures
+    counts = {name: int(found.may(name, 0)) for name in (*CONNECTION_COUNTS, "idle")}
+    return {
+        "connections": ConnectionCounts(**counts, active=active),
+        "failures": {str(reason): int(count) for reason, count in found.part("failures").values.items()},
+        **{name: shown(found.part(name)) for name in ("connect", "handshake") if name in found},
+        "pushes": {str(kind): int(n) for kind, n in record.part("pushes").values.items()} if "pushes" in record else {},
+    }
 
 
 def others(record: Fields, measured: Snapshot) -> Snapshot:

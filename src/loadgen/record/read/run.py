@@ -301,7 +301,6 @@ def _measured(record: Fields) -> Snapshot:
             payload = payloads.get(command, {}).get(clock)
             if command in latency and (clock == "response" or lag is not None):
                 histograms[command] = whole(payload, latency.part(command).part(clock))
-    counts, failures = connections(record, active=record.count("conns_active"))
     return Snapshot(
         tallies=tallies,
         response=clocks["response"],
@@ -310,8 +309,7 @@ def _measured(record: Fields) -> Snapshot:
         errors=errors(record),
         nodes=nodes.in_result(record),
         redirects=dict(record.may("redirects", {})),
-        connections=counts,
-        failures=failures,
+        **connections(record, active=record.count("conns_active")),
         rx_bytes=record.count("rx_bytes"),
         tx_bytes=record.count("tx_bytes"),
         answered_in_time=_in_time(record),

@@ -51,8 +51,7 @@ def step(record: Fields) -> StepTaken:
 
 def ended(record: Fields, plan: Plan, steps: Sequence[Step]) -> SearchEnded:
     """Return the end of a search of this plan, with its steps."""
-    counts, failures = connections(record)
-    measured = Snapshot(tallies=commands(record), errors=errors(record), connections=counts, failures=failures)
+    measured = Snapshot(tallies=commands(record), errors=errors(record), **connections(record))
     return SearchEnded(
         plan=plan,
         limits=quantile_limits(record.parts("limits")),

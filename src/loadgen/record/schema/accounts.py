@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from loadgen.record.schema.field import field, fields, part
+from loadgen.record.schema.latency import LATENCY
 from loadgen.record.schema.shape import (
     CODES,
     COUNT,
@@ -48,9 +49,13 @@ TOTALS = object_of(
     {"sent": COUNT, "received": COUNT, "commands": map_of(object_of({"sent": COUNT, "received": COUNT}))}
 )
 
-CONNECTION_COUNTS = ("opened", "failed", "closed", "reconnects", "resumed")
+CONNECTION_COUNTS = ("opened", "failed", "closed", "reconnects", "resumed", "recycled", "resets", "idle_closed")
 """The fields of ConnectionCounts that add up over phases."""
-CONNECTIONS = object_of({**dict.fromkeys(CONNECTION_COUNTS, COUNT), "failures": map_of(COUNT)})
+CONNECTIONS = object_of(
+    {**dict.fromkeys((*CONNECTION_COUNTS, "idle"), COUNT), "failures": map_of(COUNT), "connect": LATENCY},
+    {"handshake": LATENCY},
+)
+PUSHES = map_of(COUNT)
 
 _SAID = ("failed_because", "reasons", "warnings")
 VERDICT = object_of({"valid": TRUTH, **dict.fromkeys(_SAID, TEXTS), "codes": object_of(dict.fromkeys(_SAID, CODES))})

@@ -59,6 +59,13 @@ CONFIG = record(
             "`drained` (when every request on it has ended). Without a meaning in an open loop"
         ),
     ),
+    field(
+        "reconnect",
+        LOAD["reconnect"],
+        "when connections are renewed, and how: `never`, or such as `100 req, close` and `5s, reset`",
+    ),
+    field("idle", LOAD["idle"], "connections beside `conns` that are only there"),
+    field("tracking", LOAD["tracking"], "client tracking: `off`, `on` or `bcast`, with ` noloop` or without"),
     field("keyspace", LOAD["keyspace"], "number of keys"),
     field("key_size", LOAD["key_size"], "bytes per key"),
     field("key_distribution", LOAD["key_distribution"], "`uniform` or `zipf`"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadgen.record.schema.accounts import COMMANDS, CONNECTIONS, COUNTS, TOTALS, VERDICT
+from loadgen.record.schema.accounts import COMMANDS, CONNECTIONS, COUNTS, PUSHES, TOTALS, VERDICT
 from loadgen.record.schema.field import field, fields, part, record
 from loadgen.record.schema.history import HISTORY
 from loadgen.record.schema.latency import CLOCKS, COMMAND_US, LAG, LATENCY
@@ -234,9 +234,19 @@ RESULT = record(
         CONNECTIONS,
         (
             "over all phases: `opened`; `failed` (attempts that did not become ready); `closed` (ready ones that "
-            "went, from either side); `reconnects`; `resumed` (TLS handshakes that went on with an earlier session); "
-            "`failures` (failed and closed ones by reason)"
+            "went, from either side); `reconnects` (opened in place of those); `recycled` (closed and opened again as "
+            "planned, and no failure); `resets` (kept, and begun anew by RESET); `idle` (those that were only there at "
+            "the end) and `idle_closed` (of `closed`); `resumed` (TLS handshakes that went on with an earlier "
+            "session); `failures` (failed and closed ones by reason); `connect` (times to connect) and, with TLS, "
+            "`handshake` (times after that), fields as in `latency`"
         ),
+    ),
+    field(
+        "pushes",
+        PUSHES,
+        "over all phases, what RESP3's pushes said: `invalidations` (of client tracking), `invalidated_keys` (in "
+        "these), `flushes` (of all keys), `others`; absent without any",
+        optional=True,
     ),
     field(
         "client",

@@ -7,6 +7,7 @@ from typing import Any
 
 from loadgen.events import HistoryKept, LoadEnded, SearchEnded
 from loadgen.record.schema.accounts import CONNECTION_COUNTS, TALLY_NAMES
+from loadgen.record.write.latency import in_ns
 from loadgen.record.write.spelling import codes, tallied, text, words
 from loadgen.snapshot import Snapshot, Tally
 
@@ -32,9 +33,20 @@ def totals(overall: Snapshot) -> dict[str, Any]:
     }
 
 
-def connections(overall: Snapshot) -> dict[str, Any]:
+def connections(overall: Snapshot, idle: int = 0) -> dict[str, Any]:
     events = {name: getattr(overall.connections, name) for name in CONNECTION_COUNTS}
-    return {**events, "failures": tallied(overall.failures)}
+    return {
+        **events,
+        "idle": idle,
+        "failures": tallied(overall.failures),
+        "connect": in_ns(overall.connect),
+        **({"handshake": in_ns(overall.handshake)} if overall.handshake.count else {}),
+    }
+
+
+def pushes(overall: Snapshot) -> dict[str, Any]:
+    """Return the field `pushes`; none when nothing was pushed."""
+    return {"pushes": dict(overall.pushes)} if overall.pushes else {}
 
 
 def history(kept: HistoryKept | None) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from loadgen.judge.check import Check, Checked
 from loadgen.overload import Overload
 from loadgen.plan import Plan, Segment
 from loadgen.record.write import nodes
-from loadgen.record.write.accounts import all_counts, connections, counts, examples, history, totals, verdict
+from loadgen.record.write.accounts import all_counts, connections, counts, examples, history, pushes, totals, verdict
 from loadgen.record.write.latency import in_ns, in_us, lag_payloads, payloads
 from loadgen.record.write.monitors import monitors
 from loadgen.record.write.search import quantile_limit
@@ -178,7 +178,8 @@ def result(event: Result) -> dict[str, Any]:
         "commands": {command: counts(measured.tallies[command]) for command in measured.commands},
         "totals": totals(overall),
         "unaccounted": event.unaccounted,
-        "connections": connections(overall),
+        "connections": connections(overall, measured.connections.idle),
+        **pushes(overall),
         "client": {
             "cpu_s": measured.cpu_ns / NS_PER_S,
             "cpu_us_per_request": event.cpu_us_per_request,

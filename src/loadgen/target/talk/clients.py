@@ -1,16 +1,19 @@
-"""The connections that a server that speaks RESP has, and how many it takes: `INFO clients`. No judging."""
+"""The connections that a server has, and how many it takes: `INFO clients`, or memcached's `stats`. No judging."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 
-from loadgen.plan import Target
+from loadgen.plan import Endpoint, Target
+from loadgen.protocol import Wire
+from loadgen.target.talk import memcache
 from loadgen.target.talk.conversation import Conversation, NoAnswerError
 from loadgen.target.talk.resp import Asker
 
 PATIENCE_S = 1.0
 
+_STATS = re.compile(r"^STAT (curr_connections|maxconns) (\d+)\r?$", re.MULTILINE)
 _FIELDS = re.compile(r"^(connected_clients|maxclients):(\d+)", re.MULTILINE)
 
 
@@ -24,11 +27,16 @@ class Connected:
     """The most that the server takes (`maxclients`); None where it does not say."""
 
 
-def connected(target: Target) -> Connected | None:
-    """Return the connections of the first endpoint; None where it does not say."""
-    endpoint = target.endpoints[0]
+def connected(target: Target, endpoint: Endpoint | None = None) -> Connected | None:
+    """Return the connections of an endpoint, by default the first; None where it does not say."""
+    endpoint = endpoint or target.endpoints[0]
     try:
         with Conversation(endpoint, PATIENCE_S, tls=target.tls) as conversation:
+            if target.speaks.wire is Wire.MEMCACHE:
+                stats = f"{memcache.stats(conversation)}{memcache.stats(conversation, 'settings')}"
+                found = {name: int(number) for name, number in _STATS.findall(stats)}
+                open_now = found.get("curr_connections")
+                return None if open_now is None else Connected(open_now, found.get("maxconns"))
             asker = Asker(conversation)
             if target.password:
                 asker.ask(b"AUTH", *filter(None, (target.username.encode(), target.password.encode())))

@@ -3,7 +3,7 @@
 from libc.stdint cimport int64_t, uint32_t
 
 from loadgen._request cimport PHASES
-from loadgen.engine._connection cimport CONNECTING, DOWN, READY, Connection
+from loadgen.engine._connection cimport CONNECTING, DOWN, GREETING, READY, Connection
 from loadgen.engine._lane cimport Lane
 from loadgen.engine._pipeline cimport Pipeline
 from loadgen.engine._pool cimport Pool
@@ -63,7 +63,7 @@ cdef class Accounts(Invariant):
             c = &pool.connections[i]
             p = &c.pipe
             active += c.state == READY
-            opening += c.state != READY and c.state != DOWN
+            opening += c.state == CONNECTING or c.state == GREETING
             if <uint32_t>(p.expired - p.head) > <uint32_t>(p.tail - p.head) or (
                     <uint32_t>(p.written - p.head) > <uint32_t>(p.tail - p.head)):
                 self.broken("a pipeline's expired and written requests are among those in flight")

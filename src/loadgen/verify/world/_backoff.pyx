@@ -55,7 +55,8 @@ cdef class Backoff(Invariant):
         cdef bint was_ready = s.state == READY or c.first != s.first
         cdef bint opened = c.stream >= 0 and c.stream != s.stream
         # What opens a connection again in the turn in which it was lost has forgotten why it was lost.
-        cdef bint hung_up = c.failure == END_OF_FILE or c.failure == RESET or opened and c.failure == NO_FAILURE
+        cdef bint hung_up = (c.failure == END_OF_FILE or c.failure == RESET or c.renewed
+                             or opened and c.failure == NO_FAILURE)
         if c.first != s.first:
             s.failures = 0
             s.first = c.first

@@ -178,6 +178,8 @@ class Run:
             *fact("bandwidth", sentences.bandwidth(event, event.measured)),
             *fact("hit rate", hit_rate),
             *fact("connections", sentences.connections(event, grouped)),
+            *self._connecting(event),
+            *fact("pushes", sentences.pushes(event, grouped)),
             *fact("redirects", nodes.redirects(event.measured.redirects)),
             *fact("generator", sentences.client(event)),
             *fact("history", sentences.history(event.history, figures.grouped)),
@@ -195,6 +197,14 @@ class Run:
             *account.verdict(event, self._paint),
             *self._breaches(event),
         ]
+
+    def _connecting(self, event: Result) -> list[str]:
+        """Return the times to connect where connections are a part of the load."""
+        counts = event.overall.connections
+        if not counts.recycled and not event.overall.handshake.count:
+            return []
+        times = sentences.connecting(event, figures.grouped)
+        return [line for name, words in times.items() for line in fact(name.removesuffix(" time"), words)]
 
     def _latency(self, event: Result) -> list[str]:
         columns = self._columns

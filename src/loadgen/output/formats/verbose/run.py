@@ -185,6 +185,8 @@ def _result(event: Result) -> list[str]:
         *(f"endpoint {words}" for words in nodes.lines(event)),
         *([f"redirects: {redirects}"] if redirects else []),
         f"connections: {sentences.connections(event)}",
+        *(f"  {name}: {words}" for name, words in sentences.connecting(event).items()),
+        *([f"pushes: {pushes}"] if (pushes := sentences.pushes(event)) else []),
         f"client: {_client(event)}",
         *([f"history: {kept}"] if kept else []),
         *([f"standing: {standing}"] if standing else []),
