@@ -169,9 +169,10 @@ def interval(measured: Snapshot, interval_ns: int, most: int) -> list[tuple[str,
 def _brief(node: Node, interval_ns: int) -> str:
     counts = node.counts
     p99 = figures.quantile(counts.latency, 0.99, mark=figures.mark_of_interval)
-    errors = figures.plural(counts.not_ok, "error", figures.grouped)
     rate = f"{figures.rate(per_s(counts.answered, interval_ns)):>5} req/s {figures.share(node.share):>5} %"
-    return f"{rate}  p99 {p99:>7}  {errors}, {up(counts)} up"
+    troubles = [figures.plural(counts.not_ok, "error", figures.grouped)] * bool(counts.not_ok)
+    troubles += [f"{up(counts)} up"] * (counts.ready != counts.wanted)
+    return "  ".join([rate, f"p99 {p99:>7}", *([", ".join(troubles)] if troubles else [])])
 
 
 def redirects(counts: Mapping[str, int]) -> str:
