@@ -150,7 +150,6 @@ def test_the_next_address_is_asked_where_nothing_listens_on_the_first(redis: Rea
         ("-s {folder}/none", 3, "There is no Unix socket at"),
         ("-s {left}", 3, "Nothing is listening on unix:"),
         ("-s {path} --dbnum 16", 3, '"ERR DB index is out of range": correct target.database (--dbnum)'),
-        ("-s {path} --dbnum 16 -3", 3, '"ERR DB index is out of range": correct target.database (--dbnum)'),
         ("-s {path} --user bench -a wrong", 3, '"WRONGPASS'),
         ("-u redis+unix://deaf:{password}@{path}", 3, 'rejects every request with "NOPERM'),
         ("-s {path} --protocol memcache", 3, "it is a RESP server"),
@@ -213,12 +212,11 @@ class Watch:
         self._thread.join()
 
 
-@pytest.mark.parametrize("way", ["url", "flags", "file"])
+@pytest.mark.parametrize("way", ["url", "file"])
 def test_no_output_no_record_and_no_command_line_has_the_password(path: str, tmp_path: Path, way: str) -> None:
     (tmp_path / "password").write_text(PASSWORD + "\n")
     ways = {
         "url": ["-u", f"redis+unix://bench:{PASSWORD}@{path}?db=1"],
-        "flags": ["-s", path, "--user", "bench", "-a", PASSWORD],
         "file": ["-s", path, "--user", "bench", *sets(f"target.password_file={tmp_path / 'password'}")],
     }
     outputs = [tmp_path / "run.ndjson", tmp_path / "run.json"]
