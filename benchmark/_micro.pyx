@@ -61,7 +61,7 @@ def encode_get(Codec codec, int64_t calls):
             if i % BATCH == 0:
                 written += at - out
                 at = out
-            at += codec.encode(&requests[i % DIFFERENT], NULL, at)
+            at += codec.encode(&requests[i % DIFFERENT], 0, NULL, at)
         began = cpu_ns() - began
     written += at - out
     free(out)
