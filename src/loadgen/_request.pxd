@@ -12,7 +12,7 @@ cdef enum:
     LOG_IN = 5    # AUTH
     SELECT = 6    # chooses the database of a connection
     BARRIER = 7   # behind requests that are answered only if there is something to say: its reply ends their silence
-    SET_UP = 8    # prepares a connection, and any status says that it did: CLIENT TRACKING, RESET
+    SET_UP = 8    # prepares a connection, and any status says that it did: CLIENT TRACKING, RESET, READONLY
     KINDS = 9
 
 # The phase that a request belongs to, by its intended time. No request belongs to the drain, but bytes do.

@@ -17,6 +17,7 @@ ROWS = (
     ("noop", "barrier", False),
     ("tracking", "set up", True),
     ("reset", "set up", True),
+    ("readonly", "set up", True),
 )
 
 

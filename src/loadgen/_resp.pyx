@@ -79,6 +79,7 @@ cdef class Resp(Codec):
         set_up = {
             "tracking": command([b"CLIENT", b"TRACKING", b"ON", *tracking]),
             "reset": command([b"RESET"]),
+            "readonly": command([b"READONLY"]),
         }
         whole = {
             ASK: command([b"PING"]),

@@ -52,6 +52,7 @@ COMMANDS = (
     Command("noop", Kind.BARRIER, in_total=False),
     Command("tracking", Kind.SET_UP),
     Command("reset", Kind.SET_UP),
+    Command("readonly", Kind.SET_UP),
 )
 """Every command that loadgen sends to cache servers, in the order of the table and of outputs."""
 

@@ -301,7 +301,14 @@ class Target:
             selects=self.database > 0,
             resets=resets,
             tracks=self.tracking != "off",
+            reads_replicas=self.reads_replicas,
         )
+
+    @property
+    def reads_replicas(self) -> bool:
+        """True when replicas of a cluster get reads; those that sentinels name serve them anyway."""
+        discovery = self.discovery
+        return discovery is not None and not discovery.master and discovery.reads is not Reads.PRIMARY
 
     @property
     def turned_away_by(self) -> tuple[str, ...]:

@@ -76,14 +76,22 @@ class Protocol:
         selects: bool = False,
         resets: bool = False,
         tracks: bool = False,
+        reads_replicas: bool = False,
     ) -> tuple[str, ...]:
         """Return the requests that a connection of the load begins with, by their names in `_request`.
 
         `authenticated` is True when there is a password. RESP3's HELLO carries the password. `selects` is True when the
         connection is to have another database than 0. With `resets`, the connection is first reset. With `tracks`, the
-        server tracks its keys.
+        server tracks its keys. With `reads_replicas`, connections to replicas of a cluster say that they only read.
         """
-        first, after = ("reset",) * resets, (*("select",) * selects, *("tracking",) * tracks)
+        first, after = (
+            ("reset",) * resets,
+            (
+                *("select",) * selects,
+                *("tracking",) * tracks,
+                *("readonly",) * reads_replicas,
+            ),
+        )
         if self.begins_with_hello:
             return (*first, "hello", *after)
         asked = {"ping": ("ping",), "hello": ("hello",), "none": ()}[precheck]

@@ -146,7 +146,7 @@ def test_a_node_that_comes_and_goes_under_load_gets_requests_while_it_has_slots(
 
 
 def test_a_replica_takes_over_from_a_master_that_is_killed() -> None:
-    with RealCluster(3, 3, node_timeout_ms=500) as cluster:
+    with RealCluster(3, 3, "--cluster-require-full-coverage", "no", node_timeout_ms=500) as cluster:
         lost = cluster.nodes[0]
 
         def fail_over() -> None:

@@ -139,6 +139,7 @@ def redis_calls_of(sent: dict[str, int]) -> dict[str, int]:
         "hello": "hello",
         "auth": "auth",
         "select": "select",
+        "readonly": "readonly",
     }
     calls: dict[str, int] = {}
     for command, count in sent.items():

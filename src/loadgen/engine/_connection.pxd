@@ -60,6 +60,7 @@ cdef struct Connection:
     bint abandoned       # a load ended while replies were due: they must not be matched to later requests
     int greetings        # how many requests of the greeting have been sent
     bint by_get          # the server closes a connection on PING or `version`, so the greeting has a GET instead
+    bint reads_only      # to a replica of a cluster
     bint leaving         # no further request is sent on it, and it is closed when its open ones have been answered
     bint touched         # there are unsent requests of the current dispatch
     uint32_t written_before  # the pipeline's `written` at the end of the pause that is being examined

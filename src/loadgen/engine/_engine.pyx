@@ -161,7 +161,7 @@ cdef class Engine(Sender):
         self.lanes.append(lane)
         self.pool.add_server(placement.at)
         for _ in range(connections):
-            self.pool.add(number, plan, lane)
+            self.pool.add(number, plan, lane, not placement.writes)
         for _ in range(own.idle[number] if number < len(own.idle) else 0):
             self.pool.add_parked(number, plan, lane)
         self.place(lane, placement)

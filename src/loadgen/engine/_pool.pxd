@@ -67,8 +67,9 @@ cdef class Pool(Watcher):
     cdef int n_servers            # for which there is room
     cdef char *buffer             # READ_BUFFER bytes that every read goes through; owned
     cdef int phase                # in which bytes are counted now
-    cdef uint8_t greetings[6]     # the commands that open a connection
+    cdef uint8_t greetings[8]     # the commands that open a connection
     cdef int n_greetings
+    cdef int readonly             # the number of the greeting that only connections to replicas send; -1: there is none
     cdef tuple turned_away_by     # the first bytes of errors after which no request on a connection can succeed
     cdef bint hello_counts        # an error in reply to HELLO is one of these: RESP3 was requested
     cdef bint may_ask_by_get      # a GET replaces a PING or `version` on which the server closes the connection
@@ -102,7 +103,7 @@ cdef class Pool(Watcher):
     cdef int set_address(self, int server, endpoint) except -1
     # Set up the next connection, to a server, without opening it. `sink` receives the ends of its requests, and must
     # outlive the connection.
-    cdef int add(self, int server, plan, Sink sink) except -1
+    cdef int add(self, int server, plan, Sink sink, bint reads_only=*) except -1
     # The same for a connection that is only opened and greeted.
     cdef int add_parked(self, int server, plan, Sink sink) except -1
     # Give a server another address. Its connections are closed, when their open requests have been answered, and opened
@@ -131,7 +132,7 @@ cdef class Pool(Watcher):
     cdef void greet(self, Connection *c, int64_t now_ns) noexcept
     cdef void greeted(self, Connection *c, int64_t now_ns) noexcept
     cdef void ready(self, Connection *c, int64_t now_ns) noexcept
-    cdef bint is_precheck(self, int greeting) noexcept
+    cdef bint is_spared(self, const Connection *c, int greeting) noexcept
     cdef bint turns_away(self, Connection *c) noexcept
     cdef void fail(self, Connection *c, int reason, int64_t now_ns) noexcept
     cdef void drop(self, Connection *c, int64_t now_ns) noexcept

@@ -102,6 +102,7 @@ cdef class Pool(Watcher):
         for i, greeting in enumerate(greetings):
             self.greetings[i] = table.number(greeting)
         self.n_greetings = len(greetings)
+        self.readonly = table.number("readonly") if "readonly" in greetings else -1
         self.values = Values(value_bytes, own.seed)
         if history is not None:
             self.values.marks = history.marks
@@ -135,7 +136,7 @@ cdef class Pool(Watcher):
         server_free(&self.servers[server])
         return server_init(&self.servers[server], endpoint)
 
-    cdef int add(self, int server, plan, Sink sink) except -1:
+    cdef int add(self, int server, plan, Sink sink, bint reads_only=False) except -1:
         cdef int number = self.n_connections
         cdef Connection *c = &self.connections[number]
         self.n_connections += 1
@@ -144,6 +145,7 @@ cdef class Pool(Watcher):
         connection_init(c, plan.wire.pipeline_depth, self.longest_request(plan), plan.workload.value_bytes >= SPLICE)
         c.pipe.pushes = &self.pushes
         c.server = server
+        c.reads_only = reads_only
         c.process = (self.connections_before + number) * (c.pipe.mask + 1)
         c.sink = <void *>sink
         return 0
@@ -470,7 +472,7 @@ cdef class Pool(Watcher):
             if self.reactor.watch(c.stream, c, False) < 0:
                 self.fail(c, LOCAL, now_ns)
                 return
-        while c.renewed and c.greetings < self.n_greetings and self.is_precheck(c.greetings):
+        while c.greetings < self.n_greetings and self.is_spared(c, c.greetings):
             c.greetings += 1
         if c.greetings == self.n_greetings:
             self.ready(c, now_ns)
@@ -496,9 +498,14 @@ cdef class Pool(Watcher):
         else:
             self.greet(c, now_ns)
 
-    cdef bint is_precheck(self, int greeting) noexcept:
-        """True for a greeting that only asks if the server is there: a renewed connection need not ask."""
-        return self.codec.rows[self.greetings[greeting]].kind == ASK
+    cdef bint is_spared(self, const Connection *c, int greeting) noexcept:
+        """True for a greeting that a connection need not send.
+
+        A renewed one does not ask again if the server is there, and only one to a replica says that it reads.
+        """
+        cdef int command = self.greetings[greeting]
+        return (c.renewed and self.codec.rows[command].kind == ASK
+                or command == self.readonly and not c.reads_only)
 
     cdef bint turns_away(self, Connection *c) noexcept:
         """Keep the text of an error in reply to a greeting. True when the error ends the connection."""
