@@ -357,6 +357,8 @@ verify.step ← verify.reply
 verify.model ← verify.reply
 verify.world.redis ← jobs.redis.scripts verify.reply verify.step verify.model verify.world.disk
 verify.world.cluster ← verify.reply verify.world._ground verify.world._network verify.world._streams verify.world.redis
+verify.world.lookout ← units errors plan topology.ask topology.follow topology.found verify.reply verify.world._ground
+    verify.world._network verify.world._streams verify.world.redis
 verify.world ← verify.tape verify.world._ground verify.world._network verify.world._resident verify.world._world
 verify.scenario ← errors escape server._connection server._memcache server._store verify.case verify.reply verify.step
     verify.tape verify.world verify.world._order verify.world._streams verify.world._world verify.world.disk
@@ -385,12 +387,14 @@ verify.fuzz ← errors verify.fuzz.piece verify.fuzz.form verify.fuzz.forms
 verify.fuzz.servers ← protocol errors escape events server_plan target.talk target verify.reply verify.subject
     verify.fuzz.payload verify.fuzz
 verify.mutants._grounds ← verify.world._ground
+verify.mutants._steerings ← _request engine._engine engine._lane
 verify.mutants ← plan protocol errors escape engine._engine server._memcache server._redis client.assembly client.batch
     client.breaker client.errors client.reply client.selection client._actions client._breaker client._connection
     client._core client._node client._pool client._request client._text verify.tape verify.case verify.shrink
     verify.step verify.world verify.world._resident verify.world._streams verify.world.disk verify.world.engine_load
     verify.world.redis verify.world.servers verify.mutants._grounds faults.proxy.chain jobs jobs.redis
-    jobs.redis.operations jobs.sqlite jobs.sqlite.rules jobs.sqlite.transactions verify.reply
+    jobs.redis.operations jobs.sqlite jobs.sqlite.rules jobs.sqlite.transactions verify.reply verify.mutants._steerings
+    verify.world.cluster
 verify.kinds ← units protocol errors escape events server._faults server_plan config faults.fault faults.kinds
     faults.layer faults.needs faults.surroundings target verify.durability verify.durability.survival verify.tape
     verify.case verify.reply verify.step verify.model verify.grammar verify.comparison verify.compatibility
@@ -400,6 +404,7 @@ verify.kinds ← units protocol errors escape events server._faults server_plan 
     client.errors client.results engine._history verify.checkers verify.checkers._register verify.history
     verify.world._calls verify.world._ground verify.world._proxy verify.world.policy verify.world.proxy
     verify.world.redis verify.world.toxics verify.mutants jobs jobs.queue jobs.redis jobs.sqlite jobs.load
+    topology.follow topology.found verify.world.cluster verify.world.lookout
 verify.bank ← errors escape verify.tape verify.artifact verify.kinds
 verify.stress.shape ←
 verify.stress.ended ← units severity reason events verify.case verify.stress.shape
@@ -593,6 +598,7 @@ DOORS: dict[str, set[str]] = {
         "target.talk",
         "verify.fuzz.targets",
         "verify.world.cluster",
+        "verify.world.lookout",
         "verify.world.redis",
     },
     "rich": {"output"},
@@ -614,7 +620,7 @@ WITHOUT_CLOCK = {row for row in MAY_IMPORT if row.startswith(("_", "engine._")) 
 }
 # They are told time and bytes, so that a simulated world can run them.
 SANS_IO = {row for row in MAY_IMPORT if row.startswith("client.")} - {"client._shell"}
-SANS_IO |= {"verify.world.servers", "verify.world.engine_load"}
+SANS_IO |= {"verify.world.servers", "verify.world.engine_load", "verify.world.lookout"}
 SANS_IO |= {f"verify.world.{name}" for name in ("_accounts", "_backoff", "_calls")}
 SANS_IO |= {f"verify.world.{name}" for name in ("_order", "_world", "_network", "_ground")}
 SANS_IO |= {f"verify.world.{name}" for name in ("_proxy", "policy", "proxy", "toxics")}

@@ -104,6 +104,7 @@ cdef class Engine(Sender):
     cdef void fill_all(self) noexcept
     cdef void dispatch(self, Lane lane, Connection *freed, int64_t now_ns) noexcept
     cdef bint send_due(self, Lane lane, Connection *c, uint32_t most, int64_t now_ns) noexcept
+    cdef void inherit_keys(self) noexcept
     cdef int64_t pending_keys(self) noexcept
 
     cdef bint is_behind(self) noexcept

@@ -15,7 +15,7 @@ from loadgen.engine._connection cimport (
     CONNECT_TIMEOUT, DOWN, PARKED, READY, STALLED, connection_encode, connection_has_unsent, connection_room,
 )
 from loadgen.engine._evidence cimport evidence_after, evidence_before
-from loadgen.engine._lane cimport Lane, Taken, has_owed, has_requeued, has_requeued_by
+from loadgen.engine._lane cimport Lane, Taken, has_owed, has_requeued, has_requeued_by, owe, take_key
 from loadgen.engine._life cimport has_lived
 from loadgen.engine._moment cimport Moment
 from loadgen.engine._pauses cimport LATE_NS
@@ -244,8 +244,10 @@ cdef class Engine(Sender):
                 if lane.idle and lane.left:
                     self.lanes_to_go -= heir.left > 0
                     heir.left += lane.left
-                    heir.schedule.over = False
+                    if heir.schedule.over:
+                        heir.schedule.resume()
                     lane.left = 0
+                    begins = True
         for lane in self.lanes:
             if lane.idle:
                 self.cluster.hand_over(lane)
@@ -269,7 +271,7 @@ cdef class Engine(Sender):
                 looked = 0
 
     cdef void look_for_stalls(self) noexcept:
-        """Have no lane wait for one that no connection serves, or whose server answers nothing."""
+        """Have no lane wait for one that has sent its part, that no connection serves, or whose server is silent."""
         cdef Connection *c
         cdef Lane lane
         cdef int i, ready, open
@@ -280,7 +282,7 @@ cdef class Engine(Sender):
                 ready += c.state == READY
                 open += c.state == READY and c.pipe.head != c.pipe.tail
             if self.draws.apart != NULL:
-                self.draws.apart[lane.server] = ready == 0 or open and not lane.heard
+                self.draws.apart[lane.server] = ready == 0 or lane.left == 0 or open and not lane.heard
             lane.heard = False
         if self.draws.waiting:
             self.release()
@@ -625,6 +627,8 @@ cdef class Engine(Sender):
             elif c.state != PARKED and now_ns >= c.deadline_ns:
                 self.pool.fail(c, CONNECT_TIMEOUT, now_ns)
         if self.mode == WRITE_KEYS:
+            if self.cluster is not None:
+                self.inherit_keys()
             for lane in self.lanes:
                 for i in range(lane.first, lane.first + lane.count):
                     if not has_owed(&lane.owed) and not has_requeued_by(&lane.requeued, now_ns):
@@ -650,6 +654,26 @@ cdef class Engine(Sender):
         if self.mode == LOAD or self.mode == IDLE or waiting:
             return self.tick_ns
         return min(self.tick_ns, self.quick_tick_ns)
+
+    cdef void inherit_keys(self) noexcept:
+        """Have another lane write the keys that are left of a lane without a node, once it has written its own."""
+        cdef Lane lane, heir
+        cdef Prefill left, done
+        for lane in self.lanes:
+            left = <Prefill>lane.prefill
+            if lane.node or left.next_key == left.last_key and not has_owed(&lane.owed):
+                continue
+            for heir in self.lanes:
+                done = <Prefill>heir.prefill
+                if done.next_key == done.last_key and self.cluster.nodes.get(heir.node) == heir.server:
+                    # The nodes redirect what is not theirs.
+                    while has_owed(&lane.owed):
+                        owe(&heir.owed, take_key(&lane.owed))
+                    lane.prefill, heir.prefill = done, left
+                    heir.workload = left
+                    heir.schedule.resume()
+                    self.fill_all()
+                    break
 
     cdef int64_t pending_keys(self) noexcept:
         """Return the number of keys that the prefill has not sent yet or has to send again."""

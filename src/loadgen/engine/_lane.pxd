@@ -136,6 +136,12 @@ cdef inline void owe(Owed *o, uint64_t key) noexcept nogil:
     o.tail += 1
 
 
+cdef inline uint64_t take_key(Owed *o) noexcept nogil:
+    """Remove the oldest owed key, and return it. There must be one."""
+    o.head += 1
+    return o.keys[(o.head - 1) & o.mask]
+
+
 cdef inline bint has_requeued(const Requeued *q) noexcept nogil:
     return q.head != q.tail
 

@@ -62,6 +62,8 @@ cdef class Schedule:
     cdef int64_t due_before(self, int64_t until_ns) noexcept nogil
     # End the schedule: no further request follows.
     cdef void end(self) noexcept nogil
+    # After an end, go on where the row was.
+    cdef void resume(self) noexcept nogil
 
     cdef inline bint is_due(self, int64_t now_ns, int64_t end_ns) noexcept nogil:
         """True when a request is to be sent now; False for a request that belongs to a time from `end_ns` on."""

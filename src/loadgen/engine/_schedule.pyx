@@ -154,6 +154,9 @@ cdef class Schedule:
         self.over = True
         self.next_ns = NEVER
 
+    cdef void resume(self) noexcept nogil:
+        self.over = False
+
 
 cdef class Closed(Schedule):
     """A closed loop's schedule: a request is due whenever there is room, so no request is late or left behind."""
@@ -221,6 +224,11 @@ cdef class Paced(Schedule):
         if self.next_ns >= from_ns and not self.over:
             self.at = 0
             self.place()
+
+    cdef void resume(self) noexcept nogil:
+        self.over = False
+        self.at = 0
+        self.place()
 
     cdef double base_of(self, double due) noexcept nogil:
         cdef int i

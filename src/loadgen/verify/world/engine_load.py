@@ -5,7 +5,7 @@ This leads an engine as `worker.main` does, without a pipe and without the inter
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from loadgen.engine._engine import Engine
@@ -35,6 +35,8 @@ class Ran:
     """The fields of `snapshot.ConnectionCounts`."""
     failures: Mapping[str, int]
     """Failed attempts and lost connections, by reason."""
+    redirects: Mapping[str, int]
+    """By their kinds, over all phases, and in `redirected` the requests that had any."""
     examples: Mapping[str, str] = field(default_factory=dict)
     """The first failure of each reason, in words."""
 
@@ -68,7 +70,10 @@ class EngineLoad:
     event.
     """
 
-    def __init__(self, host: Host, plan: Plan, history: History | None = None) -> None:
+    def __init__(
+        self, host: Host, plan: Plan, history: History | None = None, stale: Callable[[], object] | None = None
+    ) -> None:
+        """`stale` is called when the engine wants a later topology of its cluster."""
         self._ground = Ground(host)
         self._ended: list[str] = []
         self._world = self._ground.world
@@ -76,6 +81,10 @@ class EngineLoad:
         world, ended = self._world, self._ended
 
         def heard(event: str) -> None:
+            if event == "stale":
+                if stale is not None:
+                    stale()
+                return
             ended.append(event)
             world.stop()
 
@@ -111,15 +120,12 @@ class EngineLoad:
         """Close the engine's connections, and return its accounts, which are those of a worker's last report."""
         self.engine.close()
         counts = {phase: self.engine.counts(phase) for phase in COUNTED}
-        errors: dict[str, int] = {}
-        for phase in counts.values():
-            for kind, count in phase["errors"].items():
-                errors[kind] = errors.get(kind, 0) + count
         return Ran(
             {phase: found["tallies"] for phase, found in counts.items()},
-            errors,
+            _summed(phase["errors"] for phase in counts.values()),
             self.engine.connection_counts(),
             self.engine.failure_counts(),
+            _summed(phase["redirects"] for phase in counts.values()),
             self.engine.failure_examples(),
         )
 
@@ -128,3 +134,11 @@ class EngineLoad:
         if self._world.run(until_ns) or self._ended != [event]:
             late = f"after {(until_ns - self.now_ns) / NS_PER_S:g} s" if until_ns > self.now_ns else "by its time"
             raise Unfinished(f"the engine was not {event} {late}")
+
+
+def _summed(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for part in parts:
+        for kind, count in part.items():
+            found[kind] = found.get(kind, 0) + count
+    return found

@@ -13,6 +13,8 @@ from loadgen.errors import UsageError
 from loadgen.escape import printable
 from loadgen.units import NS_PER_MS
 from loadgen.verify.kinds.simulated.client_plan import Profile
+from loadgen.verify.kinds.simulated.cluster_changes import DIES, PAUSES, RESTARTS
+from loadgen.verify.kinds.simulated.cluster_operations import ClusterKind
 from loadgen.verify.kinds.simulated.engine_operations import EngineKind
 from loadgen.verify.kinds.simulated.jobs_plan import SQLITE, Weather
 from loadgen.verify.kinds.simulated.jobs_plan import Profile as JobsProfile
@@ -26,22 +28,24 @@ LONGEST_TICK_MS = 1000
 
 
 class Faults(NamedTuple):
-    """The simulated faults of a word: of the engine's servers, of the client's, of a simulated Redis and of queues.
+    """The simulated faults of a word: of the engine's servers, of a cluster's nodes, of the client's servers, of a
+    simulated Redis and of queues.
 
     A queue in a file of SQLite has no server: its workers are killed.
     """
 
     engine: str
+    cluster: str
     client: str
     redis: str
     jobs: Weather
 
 
 WORDS = {
-    "crash": Faults("server is killed", KILL, KILL, Weather.KILL_REDIS),
-    "crash_mid_write": Faults("server is killed", KILL, KILL, Weather.KILL_REDIS),
-    "power_cut": Faults("server loses power", KILL, POWER_CUT, Weather.POWER_CUT),
-    "slow_fsync": Faults("server pauses", PAUSE, PAUSE, Weather.PAUSE_REDIS),
+    "crash": Faults("server is killed", DIES, KILL, KILL, Weather.KILL_REDIS),
+    "crash_mid_write": Faults("server is killed", DIES, KILL, KILL, Weather.KILL_REDIS),
+    "power_cut": Faults("server loses power", RESTARTS, KILL, POWER_CUT, Weather.POWER_CUT),
+    "slow_fsync": Faults("server pauses", PAUSES, PAUSE, PAUSE, Weather.PAUSE_REDIS),
 }
 """The words of a spec file that a simulated world has a fault for. A server of one thread that waits for fsync pauses;
 the servers of the client's worlds have no disk, and keep what they have when they lose power."""
@@ -98,6 +102,16 @@ class Bounds:
         if self.mean_faults is not None:
             faults = kind.faults if self.mean_faults else ()
             kind = replace(kind, faults=faults, means=(self.mean_faults,), most_faults=self.most_faults)
+        return replace(kind, tick_ns=self.tick_ns)
+
+    def cluster(self, kind: ClusterKind) -> ClusterKind:
+        """Return a kind of a changing cluster within the bounds: its changes are faults."""
+        if self.clients is not None:
+            kind = replace(kind, connections=tuple(dict.fromkeys(min(each, self.clients) for each in kind.connections)))
+        if self.words:
+            kind = replace(kind, changes=tuple(dict.fromkeys(WORDS[word].cluster for word in self.words)))
+        if self.mean_faults is not None:
+            kind = replace(kind, means=(self.mean_faults,), most_changes=self.most_faults)
         return replace(kind, tick_ns=self.tick_ns)
 
     def client(self, profile: Profile) -> Profile:

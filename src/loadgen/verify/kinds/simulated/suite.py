@@ -12,6 +12,12 @@ from loadgen.escape import printable
 from loadgen.verify.kinds.simulated.bounds import OPTIONS, Bounds
 from loadgen.verify.kinds.simulated.client_kinds import PROFILES, ClientKind
 from loadgen.verify.kinds.simulated.client_plan import Profile
+from loadgen.verify.kinds.simulated.cluster_operations import (
+    CLUSTER_KINDS,
+    MOST_OF_CLUSTER,
+    ClusterKind,
+    ClusterOperations,
+)
 from loadgen.verify.kinds.simulated.durable_redis import MOST_OPERATIONS as MOST_OF_REDIS
 from loadgen.verify.kinds.simulated.durable_redis import DurableRedis
 from loadgen.verify.kinds.simulated.engine_operations import (
@@ -54,6 +60,10 @@ def _engine(kind: EngineKind, operations: int, bounds: Bounds) -> Logged:
     return EngineOperations(operations, bounds.engine(kind))
 
 
+def _cluster(kind: ClusterKind, operations: int, bounds: Bounds) -> Logged:
+    return ClusterOperations(operations, bounds.cluster(kind))
+
+
 def _client(profile: Profile, operations: int, bounds: Bounds) -> Logged:
     return ClientKind(bounds.client(profile), operations)
 
@@ -64,6 +74,7 @@ def _jobs(profile: JobsProfile, operations: int, bounds: Bounds) -> Logged:
 
 ROWS = (
     *(Row(ENGINE, kind.name, partial(_engine, kind)) for kind in ENGINE_KINDS),
+    *(Row(ENGINE, kind.name, partial(_cluster, kind), MOST_OF_CLUSTER) for kind in CLUSTER_KINDS),
     *(Row(CLIENT, profile.name, partial(_client, profile)) for profile in PROFILES),
     Row(REDIS, DurableRedis.name, DurableRedis, MOST_OF_REDIS),
     *(Row(JOBS, profile.name, partial(_jobs, profile), MOST_JOBS) for profile in QUEUES),

@@ -116,7 +116,7 @@ class Node:
                 self.ledger.refused[refusal.code.decode().lower()] += 1
                 return refusal
             self.ledger.executed[name.decode().lower()] += 1
-            return self._commands[name](words[1:])
+            return self.execute(name, words[1:])
         if self.loading and name not in _WHILE_LOADING:
             # A greeting, or a question for the topology, which is no request of a load.
             self.ledger.refused["loading"] += name == b"PING"
@@ -149,6 +149,10 @@ class Node:
         return Error(b"%b %d %b:%d" % (how, slot, there.host, there.port))
 
     # ── Keys ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def execute(self, name: bytes, words: Words) -> Reply:
+        """Carry out a command on keys, whoever serves them."""
+        return self._commands[name](words)
 
     def put(self, key: bytes, value: bytes) -> None:
         """Write a key here and at the replicas in step."""

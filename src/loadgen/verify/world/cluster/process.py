@@ -33,6 +33,12 @@ class Conversation:
             replies.append(reply_bytes(node.answer(self._session, words), self._session.version))
         self._transport.write(b"".join(replies))
 
+    def pause_writing(self) -> None:
+        """A node keeps what a client does not read."""
+
+    def resume_writing(self) -> None:
+        """The client reads again."""
+
     def eof_received(self) -> None:
         """The connection is closed."""
 
