@@ -268,12 +268,6 @@ SENTENCES = [
         "no-certificate",
         "belongs to a client's certificate; name that by tls_cert",
     ),
-    (
-        "[target]\ncluster = true",
-        "not-supported",
-        "cluster topology is not supported yet; write cluster = false, and endpoints that each serve every key sent to "
-        "them",
-    ),
     ("[target]\ncluster = true\ndatabase = 1", "without-effect", "must be 0 in a cluster, which has no other database"),
     (
         '[target]\ncluster = true\nsharding = "jump"',

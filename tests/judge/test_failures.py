@@ -20,7 +20,7 @@ from loadgen.severity import Severity
 from loadgen.slo import Attainment, Evaluation, Objective, Unit
 from loadgen.snapshot import Snapshot, Tally
 
-MOVED = b"-MOVED 3999 127.0.0.1:6381\r\n"
+READONLY = b"-READONLY You can't write against a read only replica.\r\n"
 
 
 def of(errors: dict[str, int] | None = None, **ended: int) -> Snapshot:
@@ -81,7 +81,7 @@ def test_the_most_frequent_kind_comes_first_and_a_remedy_once() -> None:
     errors = {"ASK": 20, "MOVED": 300, "OOM": 10, "X": 5, "Y": 4}
     sentence = failures.of_requests([of(errors, timeouts=500)], 0.01, {})
     assert sentence.index("timeouts 500") < sentence.index("MOVED 300") < sentence.index("ASK 20")
-    assert sentence.count("no cluster node") == 1
+    assert sentence.count("set target.cluster (--cluster)") == 1
     assert "others 9" in sentence
 
 
@@ -149,11 +149,11 @@ def test_of_several_loads_the_gravest_stands_for_all() -> None:
     assert Severity.gravest([]) is Severity.GOOD
 
 
-def of_a_cluster(peer: Peer) -> None:
-    """One node of three: it refuses two requests of three."""
+def of_a_replica(peer: Peer) -> None:
+    """It refuses two requests of three."""
     turns = itertools.cycle((False, True, True))
     for request in peer.requests():
-        peer.send(MOVED if is_load(request) and next(turns) else good_reply(request))
+        peer.send(READONLY if is_load(request) and next(turns) else good_reply(request))
 
 
 def short(port: int, *more: str) -> list[str]:
@@ -166,13 +166,13 @@ def short(port: int, *more: str) -> list[str]:
 @pytest.mark.parametrize("format", ["clean", "verbose", "json", "quiet"])
 @pytest.mark.parametrize("rate", [[], ["--rate", "500"]])
 def test_a_run_of_refused_requests_fails_in_every_format(format: str, rate: list[str]) -> None:
-    with FaultyServer(of_a_cluster) as server:
+    with FaultyServer(of_a_replica) as server:
         finished = invoked("run", *short(server.port, "--format", format, *rate))
     assert finished.status == ExitCode.NO
     assert "loadgen: FAILED: " in finished.stderr
     for words in (" ".join(finished.stdout.split()), finished.stderr):
         assert ("FAILED: " in words) or format == "json"
-        for part in ("requests (6", "limit 1 %", "MOVED", "no cluster node", failures.ACCEPT):
+        for part in ("requests (6", "limit 1 %", "READONLY", "name the replica's master", failures.ACCEPT):
             assert part in words
     if format == "json":
         verdict = json.loads(finished.stdout.splitlines()[-1])["verdict"]
@@ -183,14 +183,14 @@ def test_a_run_of_refused_requests_fails_in_every_format(format: str, rate: list
 
 @pytest.mark.parametrize("accepted", [["--max-failures", "100%"], ["--set", "verdict.failures=false"]])
 def test_failures_can_be_accepted(accepted: list[str]) -> None:
-    with FaultyServer(of_a_cluster) as server:
+    with FaultyServer(of_a_replica) as server:
         finished = invoked("run", *short(server.port, "--format", "quiet", *accepted))
     assert (finished.status, "FAILED" in finished.stdout) == (ExitCode.YES, False)
 
 
 def test_error_replies_breach_what_they_would_have_met() -> None:
     slo = ("--set", "slo.p99=20s", "--set", "slo.throughput_min=400", "--max-failures", "100%")
-    with FaultyServer(of_a_cluster) as server:
+    with FaultyServer(of_a_replica) as server:
         finished = invoked("run", *short(server.port, "--rate", "500", "--format", "json", *slo))
     assert finished.status == ExitCode.NO
     records = [json.loads(line) for line in finished.stdout.splitlines()]
@@ -204,7 +204,7 @@ def test_error_replies_breach_what_they_would_have_met() -> None:
 def test_a_search_does_not_call_valid_what_has_no_answer(slo: list[str]) -> None:
     brief = ("--set", "workload.saturation_search.sample_window=500ms", "--set",
              "workload.saturation_search.stop_after_failures=1")  # fmt: skip
-    with FaultyServer(of_a_cluster) as server:
+    with FaultyServer(of_a_replica) as server:
         finished = invoked("saturate", *short(server.port, "--format", "json", *brief, *slo))
     assert finished.status == ExitCode.NO, finished.stderr
     assert "FAILED: " in finished.stderr
