@@ -29,9 +29,10 @@ cdef enum:
 
 # The opcodes by the kind of a command, of requests with a reply and of silent ones. A read with its key has others.
 cdef tuple OPCODES = (
-    (0x00, 0x01, 0x04, 0x0A, 0x0A, 0x21, 0x0A, 0x0A),
-    (0x09, 0x11, 0x14, 0x0A, 0x0A, 0x21, 0x0A, 0x0A),
+    {READ: 0x00, WRITE: 0x01, REMOVE: 0x04, LOG_IN: 0x21},
+    {READ: 0x09, WRITE: 0x11, REMOVE: 0x14, LOG_IN: 0x21},
 )
+cdef int NO_OP = 0x0A  # of every other kind
 cdef tuple GET_WITH_KEY = (0x0C, 0x0D)
 
 # The statuses that are outcomes; any other one but 0 is an error.
@@ -114,7 +115,7 @@ cdef class MemcacheBinary(Codec):
         returned = key_length if return_key else 0
         for silent in range(2):
             for kind in range(KINDS):
-                opcode = GET_WITH_KEY[silent] if kind == READ and return_key else OPCODES[silent][kind]
+                opcode = GET_WITH_KEY[silent] if kind == READ and return_key else OPCODES[silent].get(kind, NO_OP)
                 extras = bytes(4) + int(ttl_s).to_bytes(4, "big") if kind == WRITE else b""
                 key = key_length if kind <= REMOVE else 0
                 body = len(extras) + key + (value_bytes if kind == WRITE else 0)
