@@ -37,6 +37,10 @@ cdef int64_t MS = 1_000_000
 # leave younger ones.
 cdef int64_t BACKLOG_NS = 200 * MS
 
+# A lane of a cluster has room for so many requests that are to be sent again: with a rate, those of a second at least.
+cdef enum:
+    LEAST_REQUEUED = 16384
+
 # More requests than any load has.
 cdef int64_t UNLIMITED = 1 << 62
 
@@ -139,8 +143,9 @@ cdef class Engine(Sender):
         slots = connections * plan.wire.pipeline_depth
         if self.cluster is not None:
             # Requests of all lanes may be redirected to this one.
-            slots = 2 * sum(own.connections) * plan.wire.pipeline_depth
+            slots = max(2 * sum(own.connections) * plan.wire.pipeline_depth, LEAST_REQUEUED)
         lane = Lane(self.recorder, slots, backfill=plan.workload.backfill_on_miss, history=self.history)
+        lane.slots = connections * plan.wire.pipeline_depth
         lane.server = number
         lane.name = placement.name
         # A lane that takes any key is the only one of its route.

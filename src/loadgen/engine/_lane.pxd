@@ -48,6 +48,7 @@ cdef class Steering:
 
 cdef class Lane(Sink):
     cdef Steering steering    # None: not in a cluster
+    cdef uint32_t slots       # requests that its connections can have in flight
     cdef int shard            # whose keys it has; its number without a cluster
     cdef str node             # the address of its node, as nodes of a cluster write it
     cdef double reads         # the part of the shard's reads that it sends

@@ -280,8 +280,7 @@ cdef inline void take_asked(Lane lane, Pipeline *p, uint32_t most, int64_t now_n
 
 cdef bint is_held(Lane lane, uint8_t phase) noexcept nogil:
     """True while a lane of a cluster makes no requests in a closed loop: no key is its own, or too many wait."""
-    # There stays room for the requests that are in flight.
-    return lane.idle and phase != PREFILL or is_half_full(&lane.requeued)
+    return lane.idle and phase != PREFILL or lane.requeued.tail - lane.requeued.head >= lane.slots
 
 
 cdef inline void take_due(Lane lane, Pipeline *p, uint32_t most, int64_t now_ns) noexcept:
