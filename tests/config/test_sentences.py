@@ -268,6 +268,29 @@ SENTENCES = [
         "no-certificate",
         "belongs to a client's certificate; name that by tls_cert",
     ),
+    (
+        '[target]\ntracking = "on"',
+        "resp3-only",
+        'is for RESP3, in which a server pushes the names of keys, and the protocol is "resp"; set target.protocol to '
+        '"resp3" (-3), or leave tracking out',
+    ),
+    (
+        "[target]\ntracking_noloop = true",
+        "never-used",
+        'is an option of tracking, which is "off"; set target.tracking to "on" or "bcast"',
+    ),
+    (
+        '[connection]\nsource_addresses = ["192.0.2.1"]',
+        "absent-address",
+        "names 192.0.2.1, which is no address of this machine; add it (ip address add 192.0.2.1 dev …), or name "
+        "addresses that `ip address` shows",
+    ),
+    (
+        "[connection]\nconnections = 70000",
+        "few-ports",
+        "70000 connections to one server need 2 source addresses, as each has at most 64512 ports; name 2 in "
+        "connection.source_addresses, or open fewer connections",
+    ),
     ("[target]\ncluster = true\ndatabase = 1", "without-effect", "must be 0 in a cluster, which has no other database"),
     (
         '[target]\ncluster = true\nsharding = "jump"',

@@ -81,7 +81,7 @@ def test_every_error_is_told_at_once_and_each_on_a_line(tmp_path: Path) -> None:
         ('[target]\nprotocol = "ping"\n[workload]\nprefill = true\n', ["prefill", '"ping" has none']),
         ("[workload.commands]\nget = 0\nset = 0\n", ["every weight is 0"]),
         ('[target]\nendpoints = ["a:1", "b:1"]\n', ["1 connection cannot reach 2 endpoints", "at least 2"]),
-        ('[target]\nprotocol = "memcache"\npassword = "x"\n', ["RESP only"]),
+        ('[target]\nprotocol = "memcache"\npassword = "x"\n', ["with the name of a user only", "add username"]),
     ],
 )
 def test_keys_that_contradict_each_other_are_an_error(tmp_path: Path, content: str, words: list[str]) -> None:

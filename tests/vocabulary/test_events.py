@@ -19,6 +19,7 @@ from constructed_events import (
     S,
     closed_loop,
     counted,
+    endpoints,
     errors_of_all_kinds,
     good,
     monitored,
@@ -93,6 +94,7 @@ def test_the_schema_refuses_a_field_that_is_not_in_it(kind: str) -> None:
     runs = [
         *schedule(),
         *monitored(),
+        *endpoints(),
         *found(),
         *matrix(),
         *gate_failed(),

@@ -87,7 +87,7 @@ SYNTAX = Syntax(
         ),
         TARGET,
         CONVERSATION,
-        LOAD.without("--connections", "--mix", "--tests"),
+        LOAD.without("--connections", "--mix", "--tests", "-k"),
         GENERATOR,
         RESULTS,
         ANY_KEY,

@@ -117,6 +117,7 @@ RECORD: Schema = {
             CONFIG,
             PHASE,
             SAMPLE,
+            TOPOLOGY,
             RESULT,
             READING,
             GAP,
