@@ -1,4 +1,4 @@
-"""What a cluster costs: CPU time per request on three nodes of a Redis Cluster and on one server, of the same load."""
+"""What a cluster costs: CPU time per request on three nodes of a Redis Cluster, on three servers and on one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sections import Report, Settings, ratios, rotated, say
 from servers import Server, connected, read_exactly, resp
 from table import Goal, spread, table
 
-WAYS = ("one server", "cluster")
+WAYS = ("one server", "three servers", "cluster")
 NODES = 3
 SLOTS = 16_384
 MOST = 1.2
@@ -22,22 +22,31 @@ FORMED_S = 20.0
 
 
 def clusters(settings: Settings) -> Report:
-    """Both, in turn, at every shape but the widest."""
+    """All, in turn, at every shape but the widest."""
     shapes = [shape for shape in settings.shapes if shape.connections <= 1000]
     measured: dict[tuple[Shape, str], list[float]] = {}
-    with servers.started("redis", settings.server_cpu) as single, formed(settings) as node:
+    with contextlib.ExitStack() as stack:
+        several = [stack.enter_context(servers.started("redis", settings.server_cpu)) for _ in range(NODES)]
+        node = stack.enter_context(formed(settings))
+        endpoints = ", ".join(f'"{servers.HOST}:{each.port}"' for each in several)
+        of_way = {
+            WAYS[0]: (several[0], []),
+            WAYS[1]: (several[0], ["--set", f"target.endpoints=[{endpoints}]"]),
+            WAYS[2]: (node, ["--cluster"]),
+        }
         for turn in range(settings.rounds):
             for shape in shapes:
                 say(f"clusters: round {turn + 1} of {settings.rounds}, {shape}")
                 for way in rotated(WAYS, turn):
-                    server, options = (node, ["--cluster"]) if way == WAYS[1] else (single, [])
+                    server, options = of_way[way]
                     cpu_us = cpu_us_per_request(settings, server, shape, options)
                     measured.setdefault((shape, way), []).append(cpu_us)
     rows, goals = [], []
     for shape in shapes:
-        single_us, cluster_us = (measured[shape, way] for way in WAYS)
-        rows.append((f"redis {shape}", spread(single_us), spread(cluster_us)))
+        single_us, several_us, cluster_us = (measured[shape, way] for way in WAYS)
+        rows.append((f"redis {shape}", spread(single_us), spread(several_us), spread(cluster_us)))
         goals.append(Goal(f"redis {shape}: CPU on a cluster ÷ on one server", ratios(cluster_us, single_us), MOST))
+        goals.append(Goal(f"redis {shape}: CPU on a cluster ÷ on three servers", ratios(cluster_us, several_us)))
     plain = {" ".join(map(str, key)): values for key, values in measured.items()}
     return Report((table("CPU µs per request, by what is under load", ("", *WAYS), rows),), tuple(goals), plain)
 
