@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 from real_cluster import RealCluster
+from real_nodes import wait_until
 from real_sentinel import NAME, RealSentinel
 from real_servers import RealServer
 from runs import described
@@ -15,6 +16,7 @@ from runs import described
 import loadgen
 from loadgen.errors import TargetError
 from loadgen.events import Event, PhaseBegan, Result, TopologyChanged
+from loadgen.topology.found import of_shards
 
 SLOTS = 16_384
 COMMANDS = ("get", "set")
@@ -31,9 +33,11 @@ def port_of(endpoint: str) -> int:
     return int(endpoint.rpartition(":")[2])
 
 
-def load(endpoint: str, *settings: str, meanwhile: Callable[[], object] | None = None) -> tuple[Result, list[Event]]:
+def load(
+    endpoint: str, *settings: str, meanwhile: Callable[[], object] | None = None, events: list[Event] | None = None
+) -> tuple[Result, list[Event]]:
     """Run a load on the cluster of a node, and something else once its measure window has begun."""
-    events: list[Event] = []
+    events = [] if events is None else events
     failures: list[Exception] = []
     begun = threading.Event()
 
@@ -73,6 +77,11 @@ def calls(cluster: RealCluster) -> dict[str, int]:
     return {node.endpoint: counted[node.endpoint] for node in cluster.masters()}
 
 
+def told(events: list[Event]) -> list[str]:
+    """What has changed among the nodes, as far as was told."""
+    return [words for event in [*events] if isinstance(event, TopologyChanged) for words in event.words]
+
+
 def sent(result: Result) -> int:
     return sum(tally.sent for command, tally in result.overall.tallies.items() if command in COMMANDS)
 
@@ -94,6 +103,12 @@ def test_every_shard_gets_its_share_and_the_nodes_count_what_was_sent(cluster: R
 
 
 def test_reads_from_replicas_are_answered_by_replicas_and_keep_the_mix(cluster: RealCluster) -> None:
+    def replicas() -> int:
+        shards = of_shards(cluster.nodes[0].ask("CLUSTER", "SHARDS"), tls=False)
+        return sum(len(shard.replicas) for shard in shards)
+
+    # A replica that has just been started is not well for a while.
+    wait_until(lambda: replicas() == 3, "each master has a replica that is well")
     before = {name: stats.get("get", 0) for name, stats in cluster.commandstats().items()}
     settings = ("general.requests=6000", "general.warmup=0s", "workload.prefill=true", 'target.read_from="replicas"')
     result, _ = load(cluster.endpoints[0], *settings)
@@ -124,25 +139,25 @@ def test_slots_that_move_under_load_take_their_requests_along(cluster: RealClust
 
 
 def test_a_node_that_comes_and_goes_under_load_gets_requests_while_it_has_slots(cluster: RealCluster) -> None:
-    came = []
+    came: list[str] = []
+    events: list[Event] = []
 
     def come_and_go() -> None:
         node = cluster.add()
         came.append(node.endpoint)
         slots = range(600)
         cluster.migrate(slots, node)
+        wait_until(lambda: f"the shard of {node.endpoint} is new" in told(events), "the node is known")
         cluster.migrate(slots, cluster.nodes[0])
+        wait_until(lambda: f"the shard of {node.endpoint} serves nothing any more" in told(events), "it is left")
         cluster.remove(node)
 
-    settings = ("general.duration=4s", "workload.rate_limit=2000", "general.warmup=0s")
-    result, events = load(cluster.endpoints[0], *settings, meanwhile=come_and_go)
+    settings = ("general.duration=5s", "workload.rate_limit=2000", "general.warmup=0s")
+    result, _ = load(cluster.endpoints[0], *settings, meanwhile=come_and_go, events=events)
     total = result.measured.total
     # A request that was under way when the node ended, with no slots any more, is lost.
     assert (total.ok + total.lost, total.lost <= 4) == (total.planned, True)
     assert result.measured.nodes[came[0]].ok > 0
-    told = [words for event in events if isinstance(event, TopologyChanged) for words in event.words]
-    assert f"the shard of {came[0]} is new" in told
-    assert f"the shard of {came[0]} serves nothing any more" in told
 
 
 def test_a_replica_takes_over_from_a_master_that_is_killed() -> None:
@@ -174,8 +189,7 @@ def test_a_replica_takes_over_from_a_master_that_sentinels_watch() -> None:
         own = ("target.cluster=false", f'target.sentinel_master="{NAME}"', "verdict.failures=1")
         settings = (*own, "general.duration=4s", "workload.rate_limit=500", "general.warmup=0s")
         result, events = load(group.endpoints[0], *settings, meanwhile=fail_over)
-        told = [words for event in events if isinstance(event, TopologyChanged) for words in event.words]
-        assert any(words.endswith(f"serves instead of {lost.endpoint}") for words in told)
+        assert any(words.endswith(f"serves instead of {lost.endpoint}") for words in told(events))
         assert result.measured.total.ok > 0.6 * result.measured.total.planned
         assert result.measured.total.lost <= 48
 
