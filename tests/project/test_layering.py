@@ -63,9 +63,10 @@ engine._random ←
 engine._histogram ←
 engine._busy ←
 engine._route ←
-engine._ketama ← _buffer engine._route
+engine._hashed ← _buffer engine._route
+engine._ketama ← engine._hashed
 engine._slots ← engine._route
-engine._jump ← _buffer engine._route engine._ketama
+engine._jump ← engine._hashed
 engine._sharding ← engine._route engine._ketama engine._jump
 engine._keys ← engine._random
 engine._values ← _mark engine._random

@@ -1,9 +1,9 @@
 from typing import final
 
-from loadgen.engine._route import Route
+from loadgen.engine._hashed import Hashed
 
 def bucket(number: int, buckets: int) -> int: ...
 
 @final
-class Jump(Route):
+class Jump(Hashed):
     def __init__(self, servers: int, key_length: int, count: int, prefix: bytes = b"") -> None: ...

@@ -4,14 +4,9 @@ A server is its place in the list: a server that is added at the end takes its s
 between those. The number of a key is the first eight bytes of its MD5, little-endian.
 """
 
-from libc.stdint cimport int64_t, uint32_t
-from libc.stdlib cimport free, malloc
-from libc.string cimport memcpy
+from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 cimport cython
-
-from loadgen._buffer cimport write_key
-from loadgen.engine._ketama cimport TABLE, md5
 
 
 cdef int jump(uint64_t number, int buckets) noexcept nogil:
@@ -29,41 +24,18 @@ def bucket(uint64_t number, int buckets):
 
 
 @cython.final
-cdef class Jump(Route):
+cdef class Jump(Hashed):
     """The route over `servers` servers for keys of `key_length` characters, which begin with `prefix`.
 
     `count` is the number of ids that will be looked up. Raises ValueError when a server would own none of them.
     """
 
     def __cinit__(self, int servers, int key_length, uint64_t count, bytes prefix=b""):
-        cdef uint64_t i
-        self.lanes = servers
-        self.key_length = key_length
-        self.prefix = prefix
-        self.prefix_text = prefix
-        self.prefix_length = len(prefix)
-        if 1 < self.lanes < 256 and count <= TABLE:
-            owners = <uint8_t *>malloc(count)
-            if owners == NULL:
-                raise MemoryError()
-            for i in range(count):
-                owners[i] = self.owner(i)
-            self.owners, self.owned = owners, count
+        self.describe(servers, key_length, prefix)
+        self.look_up(count)
         idle = [s + 1 for s, share in enumerate(self.shares(count)) if share == 0]
         if idle:
             raise ValueError(f"none of the {count} keys belongs to server {' or '.join(map(str, idle))} of {servers}")
 
-    def __dealloc__(self):
-        free(self.owners)
-
-    cdef int owner(self, uint64_t key) noexcept nogil:
-        cdef uint32_t words[4]
-        cdef char text[65536]
-        if self.lanes == 1:
-            return 0
-        if self.owners != NULL and key < self.owned:
-            return self.owners[key]
-        memcpy(text, self.prefix_text, self.prefix_length)
-        write_key(text + self.prefix_length, key, self.key_length - self.prefix_length)
-        md5(text, self.key_length, words)
+    cdef int by_digest(self, const uint32_t *words) noexcept nogil:
         return jump(<uint64_t>words[0] | <uint64_t>words[1] << 32, self.lanes)

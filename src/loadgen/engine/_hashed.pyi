@@ -1,0 +1,3 @@
+from loadgen.engine._route import Route
+
+class Hashed(Route): ...
