@@ -94,3 +94,15 @@ def test_slots_that_nobody_has_are_counted() -> None:
 def test_what_is_no_reply_of_a_cluster_is_refused(reply: object) -> None:
     with pytest.raises(UnreadableError):
         of_shards(reply, tls=False)
+
+
+@pytest.mark.parametrize("reply", [None, [1], [[]], [[1, 2]], [[1, 2, []]], [[1, 2, [b"h"]]], [[1, 2, [b"h", b"x"]]]])
+def test_what_is_no_answer_to_slots_is_refused(reply: object) -> None:
+    with pytest.raises(UnreadableError):
+        of_slots(reply)
+
+
+@pytest.mark.parametrize(("master", "replicas"), [(b"h", []), ([b"h"], []), ([b"h", b"x"], []), ([b"h", b"1"], 7)])
+def test_what_no_sentinel_answers_is_refused(master: object, replicas: object) -> None:
+    with pytest.raises(UnreadableError):
+        of_sentinel(master, replicas)

@@ -74,13 +74,11 @@ def of_slots(reply: object) -> tuple[FoundShard, ...]:
     """Return what CLUSTER SLOTS answers, its ranges by their primaries. Raises UnreadableError."""
     shards: dict[str, FoundShard] = {}
     for each in _list(reply):
-        first, last, *nodes = _list(each)
-        if not nodes:
-            _unreadable(each)
+        first, last, *nodes = _at_least(3, each)
         found = tuple(
             FoundNode(_text(node[2]) if len(node) > 2 else f"{_text(node[0])}:{node[1]}", _host(node[0]),
                       _number(node[1]), place == 0)
-            for place, node in enumerate(_list(node) for node in nodes)
+            for place, node in enumerate(_at_least(2, node) for node in nodes)
         )  # fmt: skip
         before = shards.get(found[0].id, FoundShard(found))
         shards[found[0].id] = FoundShard(found, (*before.slots, (_number(first), _number(last))))
@@ -89,7 +87,7 @@ def of_slots(reply: object) -> tuple[FoundShard, ...]:
 
 def of_sentinel(master: object, replicas: object) -> tuple[FoundShard, ...]:
     """Return the one shard of a master that sentinels watch. Raises UnreadableError."""
-    host, port = (_text(each) for each in _list(master))
+    host, port = map(_text, _at_least(2, master)[:2])
     found = [FoundNode(f"{host}:{port}", host, _number(port), is_primary=True)]
     for each in _list(replicas):
         replica = _fields(each)
@@ -113,6 +111,11 @@ def uncovered(shards: Sequence[FoundShard]) -> int:
 
 def _list(reply: object) -> Sequence[object]:
     return reply if isinstance(reply, list) else _unreadable(reply)
+
+
+def _at_least(length: int, reply: object) -> Sequence[object]:
+    listed = _list(reply)
+    return listed if len(listed) >= length else _unreadable(reply)
 
 
 def _fields(reply: object) -> Mapping[str, object]:
