@@ -45,7 +45,6 @@ from loadgen.verify.kinds.simulated.engine_operations import (
     ACCOUNTS,
     COUNTED,
     ENDS,
-    EVENTS_PER_OPERATION,
     EXECUTED,
     HOPS,
     IN_ANY_WAY,
@@ -55,13 +54,13 @@ from loadgen.verify.kinds.simulated.engine_operations import (
 )
 from loadgen.verify.kinds.simulated.engine_plan import Shape, drawn_plan, in_words, transfer_ns
 from loadgen.verify.kinds.simulated.weather import Weather
+from loadgen.verify.kinds.simulated.world_case import WorldCase
 from loadgen.verify.tape import OPERATIONS, Tape
 from loadgen.verify.world._network import Host, Network
 from loadgen.verify.world._world import BrokenInvariant, World
 from loadgen.verify.world.cluster.node import REDIRECTS, Session
 from loadgen.verify.world.engine_load import EngineLoad, Ran, Unfinished
 from loadgen.verify.world.lookout import Lookout, found_at_once
-from loadgen.verify.world.policy import drawn_order
 
 ONCE = "every write is executed at most once"
 REDIRECTED = "every redirect is counted"
@@ -102,36 +101,16 @@ SHAPE = Shape(
 )
 
 
-class ClusterOperations:
+class ClusterOperations(WorldCase):
     """Cases of one kind with so many operations."""
 
     def __init__(self, operations: int, kind: ClusterKind = CLUSTER_KINDS[0]) -> None:
-        self.name = kind.name
+        super().__init__(kind.name, operations)
         self._kind = kind
-        self._operations = operations
         self._register = Register()
 
-    def run(self, tape: Tape) -> Outcome:
-        return self._run(tape, [], log=False)
-
-    def events(self, tape: Tape) -> list[str]:
-        """Run the case of a tape; return its events as text."""
-        events: list[str] = []
-        self._run(tape, events, log=True)
-        return events
-
-    def _run(self, tape: Tape, events: list[str], *, log: bool) -> Outcome:
-        world = World(tape, drawn_order(tape, self._operations * EVENTS_PER_OPERATION))
-        if log:
-            world.keep_log()
-        try:
-            return _Run(tape, world, self._operations, self._kind, self._register).outcome()
-        finally:
-            events += (
-                f"{at_ns} ns, {name} {number}: event {kind} {argument}, trace {trace:016x}"
-                for at_ns, name, number, kind, argument, trace in world.logged()
-            )
-            world.close()
+    def _outcome(self, tape: Tape, world: World) -> Outcome:
+        return _Run(tape, world, self._operations, self._kind, self._register).outcome()
 
 
 class _Run:

@@ -35,21 +35,20 @@ from loadgen.verify.kinds.simulated.engine_faults import MOST as MOST_FAULTS
 from loadgen.verify.kinds.simulated.engine_plan import PROTOCOLS, Shape, drawn_plan, in_words, transfer_ns
 from loadgen.verify.kinds.simulated.planted import Planted
 from loadgen.verify.kinds.simulated.weather import Weather
+from loadgen.verify.kinds.simulated.world_case import WorldCase
 from loadgen.verify.tape import MOST, OPERATIONS, Tape
 from loadgen.verify.world._ground import Ground
 from loadgen.verify.world._network import Network
 from loadgen.verify.world._proxy import DELAYED, LIMITED, WHOLE
 from loadgen.verify.world._world import BrokenInvariant, World
 from loadgen.verify.world.engine_load import EngineLoad, Ran, Unfinished
-from loadgen.verify.world.policy import BY_PRIORITIES, drawn_order
+from loadgen.verify.world.policy import BY_PRIORITIES
 from loadgen.verify.world.proxy import WorldProxy
 from loadgen.verify.world.servers import BuiltinServer
 from loadgen.verify.world.toxics import STRENGTHS
 
 PORT = 6379
 MOST_OPERATIONS = 1_000_000
-EVENTS_PER_OPERATION = 4
-"""About so many events has a world for each request, by which changes of priorities are placed."""
 HOPS = 6
 """The events of a round trip, each of which may wait for a window."""
 
@@ -155,36 +154,16 @@ with what they had; connections that cannot be made, and many of them; so many f
 must be over soon after the last; servers behind proxies, whose toxics come, change and go under load."""
 
 
-class EngineOperations:
+class EngineOperations(WorldCase):
     """Cases of one kind with so many operations, with faults or without."""
 
     def __init__(self, operations: int, kind: EngineKind = ENGINE_KINDS[0], *, faults: bool = True) -> None:
-        self.name = kind.name
+        super().__init__(kind.name, operations)
         self._kind = kind if faults else replace(kind, faults=())
-        self._operations = operations
         self._register = Register()
 
-    def run(self, tape: Tape) -> Outcome:
-        return self._run(tape, [], log=False)
-
-    def events(self, tape: Tape) -> list[str]:
-        """Run the case of a tape; return its events as text."""
-        events: list[str] = []
-        self._run(tape, events, log=True)
-        return events
-
-    def _run(self, tape: Tape, events: list[str], *, log: bool) -> Outcome:
-        world = World(tape, drawn_order(tape, self._operations * EVENTS_PER_OPERATION))
-        if log:
-            world.keep_log()
-        try:
-            return _Run(tape, world, self._operations, self._kind, self._register).outcome()
-        finally:
-            events += (
-                f"{at_ns} ns, {name} {number}: event {kind} {argument}, trace {trace:016x}"
-                for at_ns, name, number, kind, argument, trace in world.logged()
-            )
-            world.close()
+    def _outcome(self, tape: Tape, world: World) -> Outcome:
+        return _Run(tape, world, self._operations, self._kind, self._register).outcome()
 
 
 class _Run:
