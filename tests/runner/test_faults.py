@@ -103,7 +103,7 @@ def ran(
 def test_a_kill_is_seen_as_a_probe_sees_it() -> None:
     # Acceptance 4.13, with 1 s for 5 s. By a schedule, so that the rate before and after is one and the same.
     kill = {"kind": "kill", "on": 1, "at": "1s", "for": "1s"}
-    done = ran(kill, settings=["general.duration=3500ms", AT_A_RATE], probes=True)
+    done = ran(kill, settings=["general.duration=4500ms", AT_A_RATE], probes=True)
     seen, [outage] = done.probe.failed_ns, done.result.outages
     assert outage.first_failed_ns is not None
     assert outage.last_failed_ns is not None
