@@ -290,25 +290,3 @@ def test_a_connection_that_is_greeted_when_a_load_ends_is_replaced_for_the_next(
 
     with FaultyServer(by_connection(goes_with_the_first_request, greets_too_late, polite())) as server:
         uvloop.run(loads(server.port))
-
-
-def test_stopping_after_a_load_that_was_stopped_plans_nothing_more() -> None:
-    async def stopped_twice(port: int) -> int:
-        heard: asyncio.Queue[str] = asyncio.Queue()
-        told = plan(port, "workload.rate_limit=1000", "general.duration=10s")
-        engine = engine_of(told, heard.put_nowait)
-        engine.connect()
-        assert await heard.get() == "connected"
-        engine.load(time.monotonic_ns(), 0, 10**10, profile_of(told))
-        await asyncio.sleep(0.05)
-        planned = []
-        for _ in range(2):
-            engine.stop()
-            assert await heard.get() == "drained"
-            planned.append(sum(tally["planned"] for tally in engine.counts("measure")["tallies"].values()))
-            await asyncio.sleep(0.05)
-        engine.close()
-        return planned[1] - planned[0]
-
-    with FaultyServer(polite()) as server:
-        assert uvloop.run(stopped_twice(server.port)) == 0

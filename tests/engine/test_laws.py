@@ -306,6 +306,34 @@ def test_the_same_seed_gives_the_same_run_to_the_nanosecond() -> None:
     assert a.measured == b.measured
 
 
+# ── The end of a load ───────────────────────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize("stopped_ms", [(), (0,), (0, 0), (500,), (500, 500), (500, 1500), (1500,), (1500, 1600)])
+def test_a_load_is_told_to_have_drained_once_however_often_and_late_it_is_stopped(stopped_ms: tuple[int, ...]) -> None:
+    """A load of a second is stopped at these times; at 0 before it was begun. It is the first of two."""
+    server = Server(Queue(100 * NS_PER_US))
+    stage = server.stage = Stage(server, START_NS - NS_PER_S)
+    told = plan(1, "workload.commands.set=0", "workload.commands.get=1", "connection.connections=1")
+    heard: list[str] = []
+    engine = Engine(stage.plan(told), 0, heard.append, stage.reactor, stage.reactor.net)
+    planned = []
+    for from_ns in (START_NS, START_NS + 4 * NS_PER_S):
+        engine.connect()
+        stage.run(from_ns)
+        if 0 not in stopped_ms:
+            engine.load(from_ns, 0, NS_PER_S, [(NS_PER_S, 2000, 2000, 0)])
+        for after_ms in stopped_ms:
+            stage.run(from_ns + after_ms * NS_PER_MS)
+            engine.stop()
+        stage.run(from_ns + 3 * NS_PER_S)
+        planned.append(snapshot_of(engine.counts("measure")).total.planned)
+    assert heard == ["connected", "drained"] * 2
+    # One is due at 500 ms itself.
+    assert planned == [0 if 0 in stopped_ms else 1001 if 500 in stopped_ms else 2000] * 2
+    engine.close()
+
+
 # ── The end of a drain ──────────────────────────────────────────────────────────────────────────────────────────────
 
 

@@ -31,6 +31,7 @@ cdef enum:
     ARMED = 3    # a load is planned, and its start time is to come
     LOAD = 4
     DRAIN = 5
+    DRAINED = 6  # all that was begun is over, and the end has been told
 
 
 # Requests that are due and have not been sent.

@@ -656,7 +656,7 @@ cdef class Engine(Sender):
             if open + waiting + opening == 0 or now_ns >= self.window.drained_ns:
                 # Not now_ns: requests sent since this wake-up began would have a negative age.
                 self.finish(self.time.now_ns())
-        if self.mode == LOAD or self.mode == IDLE or waiting:
+        if self.mode == LOAD or self.mode == IDLE or self.mode == DRAINED or waiting:
             return self.tick_ns
         return min(self.tick_ns, self.quick_tick_ns)
 
@@ -754,7 +754,7 @@ cdef class Engine(Sender):
             behind = busy_is_behind(&lane.busy, self.window.end_ns, now_ns)
             self.leave(lane, WARMUP, min(self.window.measure_ns, self.window.end_ns), now_ns)
             self.left_behind += behind * self.leave(lane, MEASURE, self.window.end_ns, now_ns)
-        self.mode = IDLE
+        self.mode = DRAINED
         if self.spin:
             self.reactor.spin(False)
         self.keep_history()
@@ -925,14 +925,17 @@ cdef class Engine(Sender):
         return 0
 
     def stop(self):
-        """End the window now and drain. Requests that were planned for later do not count."""
+        """End the window now and drain. Requests that were planned for later do not count.
+
+        Nothing happens when all that was begun is over: the order to stop may come after "drained" was told.
+        """
         cdef int64_t now_ns = self.time.now_ns()
         if self.mode == LOAD:
             self.cut_window(now_ns)
             self.window.drained_ns = self.window.end_ns + self.request_timeout_ns
             self.next_tick_ns = now_ns
             self.plan_wake(now_ns)
-        elif self.mode != DRAIN:
+        elif self.mode != DRAIN and self.mode != DRAINED:
             # Without the cut, requests of this load's schedule, or of a stopped load's, would still fall due.
             self.cut_window(now_ns)
             self.finish(now_ns)

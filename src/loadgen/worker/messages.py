@@ -77,7 +77,7 @@ class Reroute:
 
 @dataclass(frozen=True, slots=True)
 class EndLoad:
-    """End the load's window now, and drain."""
+    """End the load's window now, and drain. A worker that has drained by itself has said so, and says nothing more."""
 
 
 @dataclass(frozen=True, slots=True)
