@@ -92,14 +92,15 @@ class ConnectionCounts(Addable):
     failed: int = counted(0)
     """Attempts that did not become ready: refused, timed out, or turned away in the greeting."""
     closed: int = counted(0)
-    """Ready connections that ended, from either side."""
+    """Ready connections that were lost: ended by the server, or by us for what the server did."""
     reconnects: int = counted(0)
     """Connections opened in place of others that were lost."""
     active: int = state(0, operator.add)
     resumed: int = counted(0)
     """TLS handshakes that went on with the session of an earlier connection."""
     recycled: int = counted(0)
-    """Connections opened in place of others that we closed as planned; not in `closed` and `reconnects`."""
+    """Connections opened in place of others that we closed: as planned, or as another node of a cluster serves instead.
+    Not in `closed` and `reconnects`."""
     resets: int = counted(0)
     """Connections that were kept and begun anew by RESET, as planned."""
     idle: int = state(0, operator.add)

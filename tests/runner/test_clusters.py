@@ -3,10 +3,10 @@ fit the servers."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
+from cluster_loads import calls, load, port_of, sent, told
 from real_cluster import RealCluster
 from real_nodes import wait_until
 from real_sentinel import NAME, RealSentinel
@@ -15,11 +15,10 @@ from runs import described
 
 import loadgen
 from loadgen.errors import TargetError
-from loadgen.events import Event, PhaseBegan, Result, TopologyChanged
+from loadgen.events import Event, TopologyChanged
 from loadgen.topology.found import of_shards
 
 SLOTS = 16_384
-COMMANDS = ("get", "set")
 
 
 @pytest.fixture(scope="module")
@@ -27,63 +26,6 @@ def cluster() -> Iterator[RealCluster]:
     """Three masters with a replica each, for all tests that leave every node alive."""
     with RealCluster(3, 3) as cluster:
         yield cluster
-
-
-def port_of(endpoint: str) -> int:
-    return int(endpoint.rpartition(":")[2])
-
-
-def load(
-    endpoint: str, *settings: str, meanwhile: Callable[[], object] | None = None, events: list[Event] | None = None
-) -> tuple[Result, list[Event]]:
-    """Run a load on the cluster of a node, and something else once its measure window has begun."""
-    events = [] if events is None else events
-    failures: list[Exception] = []
-    begun = threading.Event()
-
-    def heard(event: Event) -> None:
-        events.append(event)
-        if isinstance(event, PhaseBegan) and event.phase == "measure":
-            begun.set()
-
-    def work() -> None:
-        begun.wait(30)
-        try:
-            if meanwhile is not None:
-                meanwhile()
-        except Exception as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    own = ("general.duration=30s", "target.cluster=true", "connection.connections=12", "connection.pipeline_depth=4")
-    try:
-        result = loadgen.run(described(port_of(endpoint), *own, *settings), on_event=heard)
-    finally:
-        begun.set()
-        thread.join()
-    assert not failures, failures
-    total = result.measured.total
-    assert result.unaccounted == 0
-    assert total.planned == total.ok + total.not_ok
-    return result, events
-
-
-def calls(cluster: RealCluster) -> dict[str, int]:
-    """What each live node has executed of GET and SET, by its endpoint; a replica executes the SETs of its master."""
-    counted = {
-        name: sum(calls.get(command, 0) for command in COMMANDS) for name, calls in cluster.commandstats().items()
-    }
-    return {node.endpoint: counted[node.endpoint] for node in cluster.masters()}
-
-
-def told(events: list[Event]) -> list[str]:
-    """What has changed among the nodes, as far as was told."""
-    return [words for event in [*events] if isinstance(event, TopologyChanged) for words in event.words]
-
-
-def sent(result: Result) -> int:
-    return sum(tally.sent for command, tally in result.overall.tallies.items() if command in COMMANDS)
 
 
 @pytest.mark.parametrize("loop", ["closed", "open"])
@@ -158,6 +100,43 @@ def test_a_node_that_comes_and_goes_under_load_gets_requests_while_it_has_slots(
     # A request that was under way when the node ended, with no slots any more, is lost.
     assert (total.ok + total.lost, total.lost <= 4) == (total.planned, True)
     assert result.measured.nodes[came[0]].ok > 0
+
+
+def test_connections_that_we_close_when_a_replica_takes_over_are_no_failures(cluster: RealCluster) -> None:
+    replica = next(node for node in cluster.nodes if node not in cluster.masters())
+    before = cluster.master_of(replica)
+    assert before is not None
+    settings = ("general.duration=1s", "workload.rate_limit=2000", "general.warmup=0s")
+    result, events = load(
+        before.endpoint, *settings, "general.interval=100ms", meanwhile=lambda: cluster.fail_over(replica)
+    )
+    assert f"{replica.endpoint} serves instead of {before.endpoint}" in told(events)
+    total, counts = result.measured.total, result.overall.connections
+    assert total.ok == total.planned
+    # The four connections to the shard's lane have gone to the other node.
+    assert (counts.failed, counts.closed, counts.reconnects, counts.recycled) == (0, 0, 0, 4)
+    assert dict(result.overall.failures) == {}
+    cluster.fail_over(before)
+
+
+def test_a_cluster_is_logged_in_to_by_a_users_name_and_password(cluster: RealCluster) -> None:
+    for node in cluster.nodes:
+        node.ask("ACL", "SETUSER", "tester", "on", ">a password", "~*", "+@all")
+    before, logins = calls(cluster), logged_in(cluster)
+    settings = ("general.requests=3000", "general.warmup=0s", 'target.username="tester"')
+    result, _ = load(cluster.endpoints[0], *settings, 'target.password="a password"')
+    assert result.measured.total.ok == result.measured.total.planned == 3000
+    assert sum(calls(cluster).values()) - sum(before.values()) == sent(result)
+    # Beside the connections of the load, those that ask for the topology.
+    assert all(logged_in(cluster)[name] - logins[name] >= 4 for name in before)
+    wrong = refused(port_of(cluster.endpoints[0]), "target.cluster=true", *settings, 'target.password="another"')
+    assert "WRONGPASS" in wrong
+
+
+def logged_in(cluster: RealCluster) -> dict[str, int]:
+    """How often each live node was sent AUTH, which Redis counts where it succeeds."""
+    failed = cluster.commandstats("failed_calls")
+    return {name: stats.get("auth", 0) - failed[name].get("auth", 0) for name, stats in cluster.commandstats().items()}
 
 
 def test_a_replica_takes_over_from_a_master_that_is_killed() -> None:

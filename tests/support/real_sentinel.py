@@ -99,7 +99,7 @@ class RealSentinel(Nodes):
         lines.append(f"sentinel down-after-milliseconds {NAME} {self._down_after_ms}")
         lines.append(f"sentinel failover-timeout {NAME} 5000")
         if self._password:
-            lines.append(f"sentinel auth-pass {NAME} {self._password}")
+            lines.append(f'sentinel auth-pass {NAME} "{self._password}"')
         lines += [f"sentinel known-replica {NAME} {HOST} {replica.port}" for replica in replicas]
         others = [other for other in self.sentinels if other is not sentinel]
         return [*lines, *(f"sentinel known-sentinel {NAME} {HOST} {other.port} {other.name}" for other in others)]

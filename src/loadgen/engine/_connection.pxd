@@ -85,6 +85,7 @@ cdef struct Connection:
     int64_t secured_ns   # when the handshake was over; 0 before, and where there is none
     bint parks           # it is never used, and is PARKED instead of READY
     bint renewed         # it begins a new life as planned: only what every life begins with is sent
+    bint departed        # we closed it for another server, and it has not been ready since
     uint32_t born        # the pipeline's tail at the beginning of this life
     uint32_t quota       # the requests of this life; 0: there is no end to them
     int64_t until_ns     # this life's end by time; 0: none

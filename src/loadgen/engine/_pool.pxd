@@ -83,7 +83,7 @@ cdef class Pool(Watcher):
     cdef bint over                # replies are no longer awaited
     cdef int active
     cdef int64_t opened, failed, closed, reconnects
-    cdef int64_t recycled         # opened in place of those that we closed as planned
+    cdef int64_t recycled         # opened in place of those that we closed, as planned or for another server
     cdef int64_t resets           # connections that were kept, and begun anew by RESET
     cdef int parked               # now
     cdef int64_t parked_closed
@@ -109,8 +109,10 @@ cdef class Pool(Watcher):
     # Give a server another address. Its connections are closed, when their open requests have been answered, and opened
     # again.
     cdef void move(self, int server, endpoint, int64_t now_ns) noexcept
-    # Close a connection without a failure, and have it opened again.
+    # Close a ready connection without a failure, and have it opened again.
     cdef void depart(self, Connection *c, int64_t now_ns) noexcept
+    # Begin the attempt to open a connection again, at its server's new address. The one under way has not failed.
+    cdef void aim_anew(self, Connection *c, int64_t now_ns) noexcept
     cdef Py_ssize_t longest_request(self, plan) except -1
     cdef int close(self) except -1  # closes every descriptor
 

@@ -11,7 +11,7 @@ from loadgen._buffer cimport BLOCK, Cursor
 from loadgen.engine._codecs cimport codec_of
 from loadgen.engine._connection cimport (
     ASKING_BYTES, CONNECT_TIMEOUT, CONNECTING, DOWN, END_OF_FILE, GONE, GREETING, LOCAL, NOTHING, PARKED, PROTOCOL,
-    READY, RESET, TLS_FAILED, TURNED_AWAY, UNASKED, UNREACHABLE, WRONG_VALUE,
+    READY, RESET, TLS_FAILED, TURNED_AWAY, UNASKED, WRONG_VALUE,
     Read, connection_begin, connection_close, connection_encode, connection_finish, connection_flush,
     connection_free, connection_has_unsent, connection_init, connection_read, connection_received,
 )
@@ -399,9 +399,7 @@ cdef class Pool(Watcher):
             if c.state == DOWN:
                 c.retry_ns = now_ns
             elif c.state < READY:
-                c.tried = self.servers[server].count
-                self.fail(c, UNREACHABLE, now_ns)
-                c.retry_ns = now_ns
+                self.aim_anew(c, now_ns)
             elif c.pipe.head == c.pipe.tail:
                 self.depart(c, now_ns)
             else:
@@ -418,11 +416,20 @@ cdef class Pool(Watcher):
         connection_close(c, self.net)
         c.leaving = False
         c.doubt_ns = 0
-        self.closed += 1
-        if not c.parks:
-            (<Sink>c.sink).closed(self.phase)
+        c.departed = True
         c.retry_ns = now_ns
         self.sender.recycled(c, now_ns)
+
+    cdef void aim_anew(self, Connection *c, int64_t now_ns) noexcept:
+        self.reactor.forget(c.stream)
+        connection_close(c, self.net)
+        pipeline_abandon(&c.pipe, <Sink>c.sink, UINT64_MAX, now_ns)
+        # The next server is greeted with all that a connection begins with.
+        c.departed = c.departed or c.renewed
+        c.renewed = False
+        self.opening -= 1
+        self.open_one(c, now_ns)
+        self.open_more(now_ns)
 
     cdef void open_one(self, Connection *c, int64_t now_ns) noexcept:
         if self.endpoints[c.server] is None:
@@ -526,12 +533,12 @@ cdef class Pool(Watcher):
         self.parked += c.parks
         self.opened += not kept
         self.resets += kept
-        self.recycled += c.renewed and not kept
-        self.reconnects += c.was_ready and not c.renewed
-        if not c.parks and not c.renewed:
+        self.recycled += (c.renewed and not kept) or c.departed
+        self.reconnects += c.was_ready and not c.renewed and not c.departed
+        if not c.parks and not c.renewed and not c.departed:
             (<Sink>c.sink).opened(self.phase)
         c.was_ready = True
-        c.renewed = False
+        c.renewed = c.departed = False
         if self.lives.on:
             life_begin(c, &self.lives, now_ns, 1)
         if c.by_get:

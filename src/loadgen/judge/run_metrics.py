@@ -74,7 +74,7 @@ NAMES: Mapping[str, Known] = {
     "duration": Known(TIME, "length of the measure window, or of a phase as far as it was counted", ("phase",)),
     "connections_failed": Known(COUNT, "attempts to open a connection that failed, in the whole run"),
     "reconnects": Known(COUNT, "connections opened in place of lost ones, in the whole run"),
-    "recycled": Known(COUNT, "connections closed and opened again as planned, in the whole run"),
+    "recycled": Known(COUNT, "connections closed and opened again as planned, or for another node, in the whole run"),
     **{name: known for name, (known, _) in _SERVER.items()},
 }
 

@@ -233,12 +233,12 @@ RESULT = record(
         "connections",
         CONNECTIONS,
         (
-            "over all phases: `opened`; `failed` (attempts that did not become ready); `closed` (ready ones that "
-            "went, from either side); `reconnects` (opened in place of those); `recycled` (closed and opened again as "
-            "planned, and no failure); `resets` (kept, and begun anew by RESET); `idle` (those that were only there at "
-            "the end) and `idle_closed` (of `closed`); `resumed` (TLS handshakes that went on with an earlier "
-            "session); `failures` (failed and closed ones by reason); `connect` (times to connect) and, with TLS, "
-            "`handshake` (times after that), fields as in `latency`"
+            "over all phases: `opened`; `failed` (attempts that did not become ready); `closed` (ready ones that were "
+            "lost, from either side); `reconnects` (opened in place of those); `recycled` (closed and opened again "
+            "as planned, or for another node that serves instead, and no failure); `resets` (kept, and begun anew by "
+            "RESET); `idle` (those that were only there at the end) and `idle_closed` (of `closed`); `resumed` (TLS "
+            "handshakes that went on with an earlier session); `failures` (failed and closed ones by reason); "
+            "`connect` (times to connect) and, with TLS, `handshake` (times after that), fields as in `latency`"
         ),
     ),
     field(
