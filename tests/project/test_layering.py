@@ -348,10 +348,11 @@ verify.shrink ← verify.tape
 verify.whole_file ←
 verify.artifact ← errors escape verify.tape verify.whole_file
 verify.ended ← units severity reason events verify.durability.survival verify.case
+verify.account ← severity reason verify.case verify.ended
 verify.compatibility ← verify.case verify.ended
 verify.replay ← escape verify.tape verify.case verify.artifact
-verify.campaign ← units errors severity reason events verify.tape verify.case verify.shrink verify.artifact verify.ended
-    verify.replay
+verify.campaign ← units errors reason events verify.tape verify.case verify.shrink verify.artifact verify.ended
+    verify.replay verify.account
 verify.reply ← escape
 verify.durability ← units faults.fault faults.kinds trial.value verify.durability.survival verify.tape verify.reply
 verify.step ← verify.reply
@@ -410,7 +411,7 @@ verify.bank ← errors escape verify.tape verify.artifact verify.kinds
 verify.stress.shape ←
 verify.stress.ended ← units severity reason events verify.case verify.stress.shape
 verify.full ← units errors severity reason events soak.ended soak.verdict verify.case verify.checked verify.ended
-    verify.campaign verify.stress.ended
+    verify.account verify.stress.ended
 verify.stress.stress ← monitors.plan
     errors reason signs plan events judge.judging host target.talk target runner version
     verify.stress.shape verify.stress.ended
@@ -626,6 +627,7 @@ SANS_IO |= {f"verify.world.{name}" for name in ("_accounts", "_backoff", "_calls
 SANS_IO |= {f"verify.world.{name}" for name in ("_order", "_world", "_network", "_ground")}
 SANS_IO |= {f"verify.world.{name}" for name in ("_proxy", "policy", "proxy", "toxics")}
 SANS_IO |= {"verify._tape", "verify.tape", "verify.case", "verify.shrink", "verify.replay", "verify.campaign"}
+SANS_IO |= {"verify.account"}
 SANS_IO |= {"verify.expectation", "verify.spec"}
 SANS_IO |= {"verify.history._operation", "verify.checkers._search", "verify.checkers._register"}
 SANS_IO |= {"verify.checkers.answer", "verify.checkers"}

@@ -17,7 +17,7 @@ from loadgen.cli.options.kind import TEXT, whole
 from loadgen.cli.options.verification import RESULTS, seeds
 from loadgen.cli.verbs import replay
 from loadgen.cli.verbs import seeds as seeds_verb
-from loadgen.cli.verification import Job, Run
+from loadgen.cli.verification import Job, Planned, Run
 from loadgen.errors import ExitCode
 from loadgen.verify import kinds
 
@@ -42,7 +42,7 @@ def install(monkeypatch: pytest.MonkeyPatch) -> None:
 def _run(given: Given) -> ExitCode:
     seeds = verification.seeds_from(given.seed, given.seeds)
     job = Job(PLANTED, verification.options_of(given, PLANTED), (Run(PLANTED.kinds, seeds),))
-    return verification.run(given, PLANTED.name, [job])
+    return verification.run(given, Planned(PLANTED.name, [job]))
 
 
 if __name__ == "__main__":

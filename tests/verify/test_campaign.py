@@ -12,7 +12,7 @@ from planted_kinds import Reads, Says
 from loadgen.errors import ExitCode, OutputError
 from loadgen.events import Event, Progress
 from loadgen.reason import Code
-from loadgen.verify import campaign
+from loadgen.verify import account
 from loadgen.verify.artifact import Artifact, Origin
 from loadgen.verify.campaign import Batch, Campaign, Limits
 from loadgen.verify.case import Kind, Outcome, Verdict
@@ -140,7 +140,7 @@ def test_shrinking_is_bounded_by_runs_and_by_time() -> None:
 
 
 def test_of_many_cases_that_passed_the_others_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(campaign, "MOST_PASSED", 5)
+    monkeypatch.setattr(account, "MOST_PASSED", 5)
     ended = Bench().run(Reads(bug="stale"))
     kept = Counter(case.verdict for case in ended.cases)
     assert kept[Verdict.PASS] == 5

@@ -5,7 +5,8 @@ from __future__ import annotations
 from loadgen.cli import specification, verification
 from loadgen.cli.options import Given
 from loadgen.cli.trials import names_of
-from loadgen.errors import ExitCode, UsageError
+from loadgen.cli.verification import Planned
+from loadgen.errors import UsageError
 from loadgen.verify.kinds.chaos import SUITE, kinds_of
 from loadgen.verify.spec import Spec
 
@@ -21,8 +22,8 @@ _OF_CLIENTS = frozenset(
 _OF_SERVERS = frozenset(("server", "operations", "expect", "artifacts", "spec"))
 
 
-def run(given: Given, faults: str, spec: Spec) -> ExitCode:
-    """Run the cases, print what came of them, and return the exit code. Raises LoadgenError."""
+def planned(given: Given, faults: str, spec: Spec) -> Planned:
+    """Return the campaign that the options ask for. Raises UsageError."""
     for word in given.words:
         if word.option.name in _OF_CLIENTS:
             raise UsageError(
@@ -32,7 +33,7 @@ def run(given: Given, faults: str, spec: Spec) -> ExitCode:
     wanted = [*dict.fromkeys(kind for name in names_of(faults) for kind in kinds_of(name))]
     seeds = verification.seeds_from(given.seed or 0, given.seeds or spec.seeds(SUITE.name, SEEDS))
     jobs = specification.chaos(spec, verification.options_of(given, SUITE), seeds, wanted)
-    return verification.run(given, SUITE.name, jobs)
+    return Planned(SUITE.name, jobs)
 
 
 def refuse_options(given: Given) -> None:

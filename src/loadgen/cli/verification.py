@@ -69,6 +69,15 @@ class Job:
         return tuple(dict.fromkeys(kind for run in self.runs for kind in run.kinds))
 
 
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A campaign that a verb's options ask for."""
+
+    name: str
+    jobs: Sequence[Job]
+    limits: Limits = LIMITS
+
+
 Act = Callable[[Campaign, Job, Opened], None]
 """Runs a job whose subjects are up."""
 
@@ -101,19 +110,14 @@ def check_options(given: Given, suites: Mapping[str, Suite], suite: Suite) -> No
             raise UsageError(f"{word.spelling} is no option of {suite.name}; leave it out, or name another test.")
 
 
-def run(
-    given: Given,
-    name: str,
-    jobs: Sequence[Job],
-    limits: Limits = LIMITS,
-    act: Act | None = None,
-) -> ExitCode:
-    """Run jobs as one campaign called `name`, print the results, and return the exit code.
+def run(given: Given, planned: Planned, act: Act | None = None) -> ExitCode:
+    """Run the jobs of a campaign, print the results, and return the exit code.
 
     A job whose subjects cannot be brought up does not keep the others from running; of a single job the error is
     raised. Artifacts are written to the folder of `--artifacts`.
     """
     deferred = interrupts.Deferred()
+    name, jobs, limits = planned.name, planned.jobs, planned.limits
     with output.opened(wanted(given)) as outputs, deferred.caught():
         leader = Campaign(
             name,

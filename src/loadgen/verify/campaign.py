@@ -5,7 +5,6 @@ It is told the time, and does no I/O but through what it is given: kinds, `emit`
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field, replace
@@ -13,17 +12,14 @@ from dataclasses import dataclass, field, replace
 from loadgen.errors import LoadgenError, OutputError
 from loadgen.events import Event, Progress
 from loadgen.reason import Code, Reason
-from loadgen.severity import Severity
 from loadgen.units import NS_PER_MS, NS_PER_S
+from loadgen.verify.account import Account
 from loadgen.verify.artifact import Artifact, Origin, hash_of
 from loadgen.verify.case import Kind, Outcome, Verdict
-from loadgen.verify.ended import CampaignEnded, CaseEnded, FailureFound, unreached
+from loadgen.verify.ended import CampaignEnded, CaseEnded, FailureFound
 from loadgen.verify.replay import Replayed
 from loadgen.verify.shrink import shrink
 from loadgen.verify.tape import Draw, Recording, Tape
-
-MOST_PASSED = 100_000
-"""Cases that passed and are kept for the report; of more, there is the number only."""
 
 PROGRESS_EVERY_NS = 100 * NS_PER_MS
 
@@ -83,7 +79,7 @@ class Campaign:
         """`seeds` is the sum of the batches' seeds. `replay` returns the command that runs a kind with a seed
         again, and `keep` writes an artifact and returns its path; it may raise OutputError. Each case is run inside
         `interruptible`, where KeyboardInterrupt may be raised."""
-        self.suite = suite
+        self.account = Account(suite)
         self._origin = origin
         self._seeds = seeds
         self._emit = emit
@@ -100,33 +96,24 @@ class Campaign:
         """The seeds of the batches that have ended."""
         self._seeds_again = 0
         """Of the seeds done, those that an earlier batch had too."""
-        self._counts: Counter[Verdict] = Counter()
-        self._cases: list[CaseEnded] = []
-        self._failures: dict[tuple[str, str], FailureFound] = {}
-        self._sometimes: Counter[str] = Counter()
-        self._virtual_ns = 0
-        self._identities: dict[str, None] = {}
-        self._reasons: list[Reason] = []
-        self._notes: list[Reason] = []
-        self._interrupted = False
+        self._hurries = False
 
     def run(self, batch: Batch) -> bool:
         """Run the cases of a batch. False when it was not run to its end: it was interrupted, or a subject is gone.
 
         The case that is interrupted is not counted; a failure that was being shrunk is kept as far as it is.
         """
-        self._identities[batch.identity] = None
+        self.account.identity(batch.identity)
         try:
             for seed in batch.seeds:
                 if self._is_over():
                     return True
-                for kind in batch.kinds:
-                    self._case(batch, kind, seed)
+                self.seed(batch, seed)
                 self._seeds_done += 1
                 self._seeds_again += any(seed in seeds for seeds in self._earlier)
                 self._seed_ended(batch.suite)
         except KeyboardInterrupt:
-            self._interrupted = True
+            self.account.interrupted = True
             return False
         except OutputError:
             raise
@@ -135,6 +122,15 @@ class Campaign:
             return False
         self._earlier.append(batch.seeds)
         return True
+
+    def seed(self, batch: Batch, seed: int) -> None:
+        """Run the cases of one seed. Raises KeyboardInterrupt where the campaign is interruptible, and LoadgenError."""
+        for kind in batch.kinds:
+            self._case(batch, kind, seed)
+
+    def hurry(self) -> None:
+        """Shrink no failure any further."""
+        self._hurries = True
 
     def replay(
         self, batch: Batch, artifact: Artifact, path: str, replayed: Callable[[], Replayed], *, whole: bool = False
@@ -159,13 +155,13 @@ class Campaign:
         shrunk: str,
         again: str = "",
     ) -> bool:
-        self._identities[batch.identity] = None
+        self.account.identity(batch.identity)
         began_ns = self._clock_ns()
         try:
             with self._interruptible:
                 found = replayed()
         except KeyboardInterrupt:
-            self._interrupted = True
+            self.account.interrupted = True
             return False
         except OutputError:
             raise
@@ -177,56 +173,36 @@ class Campaign:
         if outcome.failed and again:
             ended = replace(ended, replay=again)
         self._count(ended, outcome)
-        if outcome.failed and (artifact.kind, outcome.fingerprint) not in self._failures:
+        if outcome.failed and not self.account.knows(artifact.kind, outcome.fingerprint):
             self._found(_failure(batch, ended, outcome, outcome, path, divergence=found.divergence))
         if found.remark:
-            self._notes.append(Reason(Code.REPLAY_DIFFERS, found.remark))
+            self.account.note(Reason(Code.REPLAY_DIFFERS, found.remark))
         return True
 
     @property
     def interrupted(self) -> bool:
-        return self._interrupted
+        return self.account.interrupted
 
     def could_not_run(self, words: str) -> None:
         """Note why the rest of the campaign cannot be run."""
-        self._reasons.append(Reason(Code.COULD_NOT_RUN, words, Severity.COULD_NOT_RUN))
+        self.account.could_not_run(words)
 
     def note(self, words: str) -> None:
         """Note a remark on what the cases show, once."""
-        remark = Reason(Code.NOT_TESTED, words)
-        if remark not in self._notes:
-            self._notes.append(remark)
+        self.account.note(Reason(Code.NOT_TESTED, words))
 
     def interrupt(self) -> None:
         """Note that the campaign was interrupted between batches."""
-        self._interrupted = True
+        self.account.interrupted = True
 
     def ended(self) -> CampaignEnded:
         """Return the end of the campaign, as far as it came."""
-        seeds: dict[tuple[str, str], list[int]] = {}
-        for case in self._cases:
-            if case.verdict is Verdict.FAIL:
-                seeds.setdefault((case.kind, case.fingerprint), []).append(case.seed)
-        failures = (
-            replace(each, seeds=tuple(dict.fromkeys(seeds.get(key, ())))) for key, each in self._failures.items()
-        )
-        unfinished = self._interrupted or bool(self._reasons)
-        states = unreached(self._sometimes) if self._limits.judges_states and not unfinished else ()
-        return CampaignEnded(
-            suite=self.suite,
-            version=self._origin.version,
-            host=self._host,
-            cases=tuple(self._cases),
-            counts=dict(self._counts),
-            failures=tuple(failures),
+        return self.account.ended(
+            self._origin.version,
+            self._host,
             seeds=self._seeds_done - self._seeds_again,
             took_ns=self._clock_ns() - self._began_ns,
-            virtual_ns=self._virtual_ns,
-            sometimes=dict(self._sometimes),
-            identity=", ".join(filter(None, self._identities)),
-            reasons=(*self._reasons, *states),
-            notes=tuple(self._notes),
-            interrupted=self._interrupted,
+            judges_states=self._limits.judges_states,
         )
 
     # ── One case ──────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -237,7 +213,7 @@ class Campaign:
             outcome = kind.run(tape)
         ended = self._ended(batch, kind.name, seed, outcome, began_ns)
         self._count(ended, outcome)
-        if outcome.failed and (kind.name, outcome.fingerprint) not in self._failures:
+        if outcome.failed and not self.account.knows(kind.name, outcome.fingerprint):
             self._new_failure(batch, kind, ended, tape.recording(), outcome)
 
     def _ended(self, batch: Batch, kind: str, seed: int, outcome: Outcome, began_ns: int) -> CaseEnded:
@@ -255,11 +231,7 @@ class Campaign:
         )
 
     def _count(self, ended: CaseEnded, outcome: Outcome) -> None:
-        self._counts[ended.verdict] += 1
-        self._sometimes.update(outcome.sometimes)
-        self._virtual_ns += outcome.virtual_ns
-        if ended.verdict is not Verdict.PASS or self._counts[Verdict.PASS] <= MOST_PASSED:
-            self._cases.append(ended)
+        self.account.case(ended, outcome.sometimes, outcome.virtual_ns)
         self._emit(ended)
 
     def _new_failure(self, batch: Batch, kind: Kind, ended: CaseEnded, drawn: Recording, outcome: Outcome) -> None:
@@ -273,7 +245,7 @@ class Campaign:
             self._found(_failure(batch, ended, found.outcome, outcome, path, reproduced=found.reproduced))
 
     def _found(self, failure: FailureFound) -> None:
-        self._failures[failure.kind, failure.outcome.fingerprint] = failure
+        self.account.found(failure)
         self._emit(failure)
 
     def _shrink(self, found: _Smallest) -> None:
@@ -288,7 +260,9 @@ class Campaign:
         _, found.reproduced = run(found.recording.draws)
         if not found.reproduced:
             return
-        smaller = shrink(found.recording, run, lambda: self._clock_ns() >= until_ns, self._limits.shrink_runs)
+        smaller = shrink(
+            found.recording, run, lambda: self._hurries or self._clock_ns() >= until_ns, self._limits.shrink_runs
+        )
         for recording in smaller:
             found.take(recording)
 
@@ -317,7 +291,7 @@ class Campaign:
         try:
             return self._keep(artifact)
         except OutputError as error:
-            self._notes.append(Reason(Code.NO_ARTIFACT, str(error)))
+            self.account.note(Reason(Code.NO_ARTIFACT, str(error)))
             return ""
 
     def _is_over(self) -> bool:

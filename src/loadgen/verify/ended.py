@@ -89,6 +89,30 @@ class FailureFound(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Machine:
+    """What one machine did of a campaign that was run on several."""
+
+    name: str
+    """As it was launched: "local 1", "ssh h1"."""
+    host: str
+    """What the machine calls itself."""
+    processes: int
+    """How many ran seeds at a time."""
+    seeds: int
+    """Seeds that it has run and reported, of each test that a campaign consists of."""
+    ran_ns: int
+    """From its first lease to its last report."""
+    lost: str = ""
+    """How it was lost, in words; empty for one that was there to the end."""
+    leased_again: int = 0
+    """The seeds that it had not reported when it was lost, and that others were given."""
+
+    @property
+    def seeds_per_s(self) -> float:
+        return self.seeds * NS_PER_S / self.ran_ns if self.ran_ns else 0.0
+
+
+@dataclass(frozen=True, slots=True)
 class CampaignEnded(Ending):
     """The end of a campaign."""
 
@@ -114,6 +138,8 @@ class CampaignEnded(Ending):
     """Why the campaign was not run to its end, or does not hold."""
     notes: tuple[Reason, ...] = ()
     interrupted: bool = False
+    machines: tuple[Machine, ...] = ()
+    """Those that ran it; empty where it was run here."""
     wall_s: float = field(default_factory=time.time)
 
     @property

@@ -17,7 +17,7 @@ from loadgen.severity import Severity
 from loadgen.soak.ended import SoakEnded
 from loadgen.soak.verdict import Answer
 from loadgen.units import NS_PER_S, span
-from loadgen.verify.campaign import MOST_PASSED
+from loadgen.verify.account import MOST_PASSED
 from loadgen.verify.case import Outcome, Verdict
 from loadgen.verify.checked import HistoryChecked
 from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound

@@ -13,7 +13,7 @@ from loadgen.cli.options import Given, Option, OptionGroup, Positional, Syntax
 from loadgen.cli.options.kind import TEXT
 from loadgen.cli.options.verification import ARTIFACT, RESULTS
 from loadgen.cli.specification import SPEC
-from loadgen.cli.verification import Job, Run
+from loadgen.cli.verification import Job, Planned, Run
 from loadgen.errors import ExitCode, UsageError
 from loadgen.verify import kinds
 from loadgen.verify.kinds import cases
@@ -53,4 +53,4 @@ def run(given: Given) -> ExitCode:
     options = verification.options_of(given, suite)
     # The cases have no draws: one seed is all.
     job = Job(suite, options, (Run(cases.spoken(spec, wanted, options), range(1)),), spec)
-    return verification.run(given, suite.name, [job])
+    return verification.run(given, Planned(suite.name, [job]))

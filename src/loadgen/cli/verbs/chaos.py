@@ -25,6 +25,7 @@ from loadgen.cli.options.kind import COUNT, FOLDER, TEXT, TIME_NS, choice, whole
 from loadgen.cli.options.verification import ARTIFACT, RESULTS
 from loadgen.cli.specification import SPEC
 from loadgen.cli.trials import SERVERS, Case, cases_of, judge_server
+from loadgen.cli.verification import Planned
 from loadgen.config import catalogue
 from loadgen.errors import ExitCode, UsageError
 from loadgen.faults.cleanup import cleanup
@@ -139,11 +140,8 @@ def run(given: Given) -> ExitCode:
     if given.cleanup:
         removed = cleanup()
         return _printed("".join(f"removed {each}\n" for each in removed) or "nothing was left behind\n")
-    if given.faults is not None or given.spec is not None:
-        spec = specification.spec_of(given.spec)
-        faults = specification.faults(spec, given.faults, by_default=given.spec is not None)
-        if judge_server(given, faults):
-            return durability.run(given, faults or "", spec)
+    if (of_server := _of_server(given)) is not None:
+        return verification.run(given, of_server)
     durability.refuse_options(given)
     seed = random.SystemRandom().randrange(1, 2**31) if given.seed is None else given.seed
     cases = cases_of(given, seed)
@@ -156,6 +154,26 @@ def run(given: Given) -> ExitCode:
         end = ChaosEnded(tuple(ended), any(each.interrupted for each in ended))
         outputs.emit(end)
     return end.exit_code
+
+
+def planned(given: Given) -> Planned:
+    """Return the campaign that the options ask for. Raises UsageError where a client is on trial, and ConfigError."""
+    found = _of_server(given)
+    if found is None:
+        raise UsageError(
+            "chaos on several machines is for faults that judge a server: name some by --faults, such as power_cut, "
+            "and no client."
+        )
+    return found
+
+
+def _of_server(given: Given) -> Planned | None:
+    """Return the campaign of faults that judge a server; None where a client is on trial."""
+    if given.faults is None and given.spec is None:
+        return None
+    spec = specification.spec_of(given.spec)
+    faults = specification.faults(spec, given.faults, by_default=given.spec is not None)
+    return durability.planned(given, faults or "", spec) if judge_server(given, faults) else None
 
 
 def _ended(

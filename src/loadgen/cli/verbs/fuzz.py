@@ -16,7 +16,7 @@ from loadgen.cli import verification
 from loadgen.cli.options import Given, Option, OptionGroup, Syntax
 from loadgen.cli.options.kind import TEXT, TIME_NS, whole
 from loadgen.cli.options.verification import ARTIFACT, RESULTS, SEED
-from loadgen.cli.verification import Job, Run
+from loadgen.cli.verification import Job, Planned, Run
 from loadgen.errors import ExitCode, UsageError
 from loadgen.escape import printable
 from loadgen.units import NS_PER_S
@@ -73,6 +73,11 @@ SYNTAX = Syntax(
 
 def run(given: Given) -> ExitCode:
     """Fuzz the targets, print what came of it, and return the exit code. Raises LoadgenError."""
+    return verification.run(given, planned(given))
+
+
+def planned(given: Given) -> Planned:
+    """Return the campaign that the options ask for. Raises UsageError."""
     if given.duration is not None and given.seeds is not None:
         raise UsageError("--duration and --seeds both say when to end: keep one of them.")
     kinds = _kinds(given.target) if given.target is not None else SUITE.kinds
@@ -82,7 +87,7 @@ def run(given: Given) -> ExitCode:
     seeds = verification.seeds_from(given.seed, count)
     duration_ns = 0 if given.seeds is not None else given.duration or DURATION_S * NS_PER_S
     job = Job(SUITE, verification.options_of(given, SUITE), (Run(kinds, seeds),))
-    return verification.run(given, SUITE.name, [job], replace(LIMITS, duration_ns=duration_ns))
+    return Planned(SUITE.name, [job], replace(LIMITS, duration_ns=duration_ns))
 
 
 def _kinds(words: str) -> tuple[str, ...]:

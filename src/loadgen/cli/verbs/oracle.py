@@ -13,6 +13,7 @@ from loadgen.cli.options import Given, Option, OptionGroup, Positional, Syntax
 from loadgen.cli.options.kind import TEXT, whole
 from loadgen.cli.options.verification import ARTIFACT, KNOWN_DEFECTS, RESULTS, SEED
 from loadgen.cli.specification import SPEC
+from loadgen.cli.verification import Planned
 from loadgen.errors import ExitCode, UsageError
 from loadgen.verify.kinds.oracle import OPERATIONS, SUITE
 from loadgen.verify.subject.named import SUBJECTS
@@ -67,4 +68,4 @@ def run(given: Given) -> ExitCode:
             raise UsageError(f"{flag} and a word without a flag both name the same server: keep one of them.")
         options[name] = first or second or options[name]
     jobs = specification.groups(spec, options, given.seed, given.filter, given.ops)
-    return verification.run(given, SUITE.name, jobs)
+    return verification.run(given, Planned(SUITE.name, jobs))

@@ -11,6 +11,7 @@ from loadgen.cli.options import Given, Option, OptionGroup, Syntax
 from loadgen.cli.options.kind import TEXT
 from loadgen.cli.options.verification import KNOWN_DEFECTS, RESULTS, seeds
 from loadgen.cli.specification import SPEC
+from loadgen.cli.verification import Planned
 from loadgen.errors import ExitCode
 from loadgen.verify.kinds.properties import SUITE
 from loadgen.verify.subject.named import SUBJECTS
@@ -44,8 +45,13 @@ SYNTAX = Syntax(
 
 def run(given: Given) -> ExitCode:
     """Verify the properties, print what came of them, and return the exit code. Raises LoadgenError."""
+    return verification.run(given, planned(given))
+
+
+def planned(given: Given) -> Planned:
+    """Return the campaign that the options ask for. Raises UsageError or ConfigError."""
     spec = specification.spec_of(given.spec)
     seeds = verification.seeds_from(given.seed, given.seeds or spec.seeds(SUITE.name, SEEDS))
     options = verification.options_of(given, SUITE)
     jobs = specification.properties(spec, options, seeds, given.filter)
-    return verification.run(given, SUITE.name, jobs)
+    return Planned(SUITE.name, jobs)

@@ -15,7 +15,7 @@ from loadgen.cli import specification, verification
 from loadgen.cli.options import Given, Option, OptionGroup, Positional, Syntax
 from loadgen.cli.options.kind import TEXT
 from loadgen.cli.options.verification import ARTIFACT, RESULTS, SEED, of_suites
-from loadgen.cli.verification import Job, Run
+from loadgen.cli.verification import Job, Planned, Run
 from loadgen.errors import ExitCode, UsageError
 from loadgen.escape import printable
 from loadgen.verify import artifact, kinds
@@ -66,7 +66,7 @@ def run(given: Given) -> ExitCode:
     verification.check_options(given, suites, selection.suite)
     options = verification.options_of(given, selection.suite)
     job = Job(selection.suite, options, (Run(selection.kinds, [given.seed]),))
-    return verification.run(given, "replay", [job])
+    return verification.run(given, Planned("replay", [job]))
 
 
 def _of_artifact(given: Given, recorded: Artifact) -> ExitCode:
@@ -95,7 +95,8 @@ def _of_artifact(given: Given, recorded: Artifact) -> ExitCode:
             whole=given.whole,
         )
 
-    return verification.run(given, "replay", [Job(suite, options, (Run((recorded.kind,), [recorded.seed]),))], act=act)
+    job = Job(suite, options, (Run((recorded.kind,), [recorded.seed]),))
+    return verification.run(given, Planned("replay", [job]), act)
 
 
 def _suites(spec: str | None) -> dict[str, Suite]:

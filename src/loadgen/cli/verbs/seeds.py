@@ -17,7 +17,7 @@ from loadgen.cli import specification, verification
 from loadgen.cli.options import Given, Option, OptionGroup, Positional, Syntax
 from loadgen.cli.options.kind import FILE_NAME, TEXT
 from loadgen.cli.options.verification import ARTIFACT, RESULTS, SEED, of_suites
-from loadgen.cli.verification import Job, Run, Shrunk
+from loadgen.cli.verification import Job, Planned, Run, Shrunk
 from loadgen.errors import ExitCode, OutputError, UsageError
 from loadgen.escape import printable
 from loadgen.verify import artifact, bank, kinds, whole_file
@@ -133,7 +133,7 @@ def _test(given: Given) -> ExitCode:
     found = _wanted(given)
     if not found:
         raise UsageError(f"{printable(given.bank)} has no seed{' of this test' * bool(given.test)} to run.")
-    return verification.run(given, "seeds", jobs_of(found, partial(_path, given)))
+    return verification.run(given, Planned("seeds", jobs_of(found, partial(_path, given))))
 
 
 _ACTIONS: dict[str, Callable[[Given], ExitCode]] = {"list": _list, "add": _add, "test": _test}

@@ -14,7 +14,7 @@ from loadgen.cli.options import Given, Option, OptionGroup, Positional, Syntax
 from loadgen.cli.options.kind import TEXT, choice
 from loadgen.cli.options.verification import RESULTS, seeds
 from loadgen.cli.specification import SPEC
-from loadgen.cli.verification import Job, Run
+from loadgen.cli.verification import Job, Planned, Run
 from loadgen.errors import ExitCode, UsageError
 from loadgen.escape import printable
 from loadgen.verify import kinds
@@ -60,16 +60,21 @@ SYNTAX = Syntax(
 
 def run(given: Given) -> ExitCode:
     """Run the cases, print what came of them, and return the exit code. Raises LoadgenError."""
+    return verification.run(given, planned(given))
+
+
+def planned(given: Given) -> Planned:
+    """Return the campaign that the options ask for. Raises UsageError or ConfigError."""
     if given.spec is not None and not given.scenario:
         return _by_spec(given)
     seeds = verification.seeds_from(given.seed, given.seeds or SEEDS)
     suite, options, names, judges_states = _scenarios(given) if given.scenario else _own(given)
     job = Job(suite, options, (Run(names, seeds),))
-    return verification.run(given, suite.name, [job], replace(LIMITS, judges_states=judges_states))
+    return Planned(suite.name, [job], replace(LIMITS, judges_states=judges_states))
 
 
-def _by_spec(given: Given) -> ExitCode:
-    """Run the scenarios of a spec file's simulation. States are not judged: bounds keep cases from some of them."""
+def _by_spec(given: Given) -> Planned:
+    """Return the campaign of a spec file's simulation. States are not judged: bounds keep cases from some of them."""
     suite, spec = simulated.SUITE, specification.spec_of(given.spec)
     config = spec.simulation.default_config
     seeds = verification.seeds_from(given.seed, given.seeds or config.get("seeds", SEEDS))
@@ -79,7 +84,7 @@ def _by_spec(given: Given) -> ExitCode:
     subject = ALL if given.subject is None else given.subject
     wanted = suite.kinds if subject == ALL else simulated.of_subject(subject)
     jobs = specification.simulation(spec, options, seeds, wanted, given.filter)
-    return verification.run(given, suite.name, jobs, replace(LIMITS, judges_states=False))
+    return Planned(suite.name, jobs, replace(LIMITS, judges_states=False))
 
 
 _What = tuple[kinds.Suite, dict[str, str], tuple[str, ...], bool]

@@ -25,7 +25,7 @@ from loadgen.cli.options.kind import TEXT, choice, whole
 from loadgen.cli.options.load import CONFIG, GROUPS, REFUSED, TARGET, refused
 from loadgen.cli.options.verification import RESULTS, seeds
 from loadgen.cli.specification import SPEC
-from loadgen.cli.verification import Job
+from loadgen.cli.verification import Job, Planned
 from loadgen.config import presets
 from loadgen.errors import ConfigError, ExitCode, UsageError
 from loadgen.runner.stop import Stop
@@ -116,7 +116,7 @@ def run(given: Given) -> ExitCode:
 
 def ask(given: Given) -> ExitCode:
     """Run the kv suite."""
-    return verification.run(given, kv.SUITE.name, jobs_of(given))
+    return verification.run(given, Planned(kv.SUITE.name, jobs_of(given)))
 
 
 def jobs_of(given: Given) -> list[Job]:
