@@ -9,13 +9,14 @@ Times are int nanoseconds, sizes are bytes, rates are requests per second.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from loadgen import greeting
 from loadgen.command import COMMANDS, Command
 from loadgen.protocol import PROTOCOLS, Dialect, Protocol
-from loadgen.split import split_connections, split_range
+from loadgen.split import split_connections, split_range, worker_seed
 from loadgen.units import MAX_DURATION_NS, NS_PER_S
 
 MAX_DATABASE = 2**31 - 1
@@ -452,6 +453,34 @@ class WorkerPlan:
     """The number of idle connections to each of the endpoints; empty: none."""
 
 
+def worker_plans(
+    count: int,
+    *,
+    seed: int,
+    cpus: Sequence[int | None],
+    connections: int,
+    idle: int,
+    servers: int,
+    keys: int,
+) -> tuple[WorkerPlan, ...]:
+    """Return the shares of `count` workers, each on the next of `cpus`, in a load on `servers` that are alike."""
+    split = split_connections(connections, [1] * servers, count)
+    idle_split = split_connections(idle, [1] * servers, count)
+    ranges = split_range(keys, count)
+    return tuple(
+        WorkerPlan(
+            seed=worker_seed(seed, index),
+            cpu=cpus[index % len(cpus)],
+            connections=own,
+            share=sum(own) / connections,
+            prefill_first=first,
+            prefill_count=written,
+            idle=own_idle if idle else (),
+        )
+        for index, (own, own_idle, (first, written)) in enumerate(zip(split, idle_split, ranges, strict=True))
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A whole run. Every worker receives the Plan and its own index in `workers`."""
@@ -501,6 +530,25 @@ class Plan:
             topology=replace(topology, placements=placements),
         )
         return replace(self, target=target)
+
+    def spread(self, machines: int) -> Plan:
+        """Return the plan with as many workers on each of some machines as it has on one.
+
+        There are no more workers than can each have a connection to every endpoint, which can be fewer than machines.
+        """
+        servers, threads = len(self.target.endpoints), len(self.workers)
+        return replace(
+            self,
+            workers=worker_plans(
+                max(1, min(threads * machines, self.wire.connections // servers)),
+                seed=self.seed,
+                cpus=[worker.cpu for worker in self.workers],
+                connections=self.wire.connections,
+                idle=self.wire.life.idle,
+                servers=servers,
+                keys=self.workload.keyspace.count,
+            ),
+        )
 
     def on(self, topology: Topology) -> Plan:
         """Return the plan with its load on these nodes, and its connections divided among their lanes.

@@ -59,6 +59,8 @@ class WorkerSigns(Addable):
     """The time for which something in those groups then waited for the next period."""
     quota_cpus: float | None = state(None, _later)
     """The least of those quotas, in CPUs; None where there is none."""
+    host: str = state("", _later)
+    """The name of the worker's machine; empty for the leader's."""
 
 
 @dataclass(frozen=True, slots=True)

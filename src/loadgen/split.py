@@ -1,9 +1,11 @@
-"""The division of a load among workers: connections and key ids. Pure arithmetic."""
+"""The division of a load among workers: connections, key ids and seeds. Pure arithmetic."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
+
+_MASK = 2**64 - 1
 
 
 def split_connections(connections: int, weights: Sequence[int], workers: int) -> list[tuple[int, ...]]:
@@ -39,3 +41,15 @@ def split_range(count: int, workers: int) -> list[tuple[int, int]]:
     """Return each worker's first id and number of ids: contiguous, covering 0 … count-1, even to within 1."""
     bounds = [worker * count // workers for worker in range(workers + 1)]
     return [(first, end - first) for first, end in pairwise(bounds)]
+
+
+def worker_seed(run_seed: int, index: int) -> int:
+    """Return a worker's seed: output `index` of a SplitMix64 generator that starts from the run's seed; 0 … 2^64-1.
+
+    Steele, Lea, Flood: "Fast splittable pseudorandom number generators", OOPSLA 2014; constants of Vigna's
+    splitmix64.c. Unlike seed + index, the generator gives unrelated streams to workers of runs with adjacent seeds.
+    """
+    z = (run_seed + (index + 1) * 0x9E3779B97F4A7C15) & _MASK
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK
+    return z ^ (z >> 31)

@@ -14,11 +14,10 @@ from hypothesis import strategies as st
 
 from loadgen.config import json_schema, load, resolve
 from loadgen.config.document.toml_text import toml_value
-from loadgen.config.told.split import worker_seed
 from loadgen.engine._ketama import Ketama
 from loadgen.errors import ConfigError, ExitCode, TargetError
 from loadgen.plan import Endpoint, Segment, Weights
-from loadgen.split import split_connections, split_range
+from loadgen.split import split_connections, split_range, worker_seed
 
 
 @given(st.data())

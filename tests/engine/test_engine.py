@@ -22,8 +22,8 @@ from places import SUPPORT
 from runs import judging, plan, profile_of
 
 from loadgen.events import Event, PhaseBegan, Result
+from loadgen.runner.processes import WorkerProcesses
 from loadgen.runner.run import Run
-from loadgen.worker.process import WorkerProcesses
 
 TOO_LARGE = b"SERVER_ERROR object too large for cache\r\n"
 
@@ -153,7 +153,7 @@ def test_a_worker_held_up_over_the_end_of_its_window_counts_no_time_below_zero()
         held_up = Run(
             plan(server.port, *settings, "connection.request_timeout=50ms"),
             emit,
-            make_member=workers,
+            members=workers,
             judging=judging(),
         )
         result = held_up.result()

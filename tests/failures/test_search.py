@@ -13,12 +13,12 @@ from faulty_server import FaultyServer, Peer, by_connection, closes, good_reply,
 from runs import judging, plan
 
 from loadgen.events import SearchEnded
-from loadgen.runner.member import MakeMember
+from loadgen.runner.member import Members
+from loadgen.runner.processes import WorkerProcesses
 from loadgen.runner.search import Saturation
 from loadgen.runner.stop import NEVER, Stop
 from loadgen.stats.search import Outcome, SearchSettings
 from loadgen.stats.trial import Limit
-from loadgen.worker.process import WorkerProcess, WorkerProcesses
 
 
 class CountingServer:
@@ -42,7 +42,7 @@ class CountingServer:
 
 
 def search_at(
-    port: int, *settings: str, settle_s: float = 0.05, stop: Stop = NEVER, make_member: MakeMember = WorkerProcess
+    port: int, *settings: str, settle_s: float = 0.05, stop: Stop = NEVER, members: Members | None = None
 ) -> Saturation:
     """One whose only rate is 1000/s, which passes on any machine: a first look of 0.2 s, and two fresh starts."""
     told = plan(port, "workload.rate_limit=1000", "connection.connections=2", *settings)
@@ -56,7 +56,7 @@ def search_at(
         ),
         lambda event: None,
         stop=stop,
-        make_member=make_member,
+        members=members,
         judging=judging(*settings),
     )
 
@@ -121,7 +121,7 @@ def test_a_worker_that_dies_in_a_later_load_adds_only_what_it_counted_in_it(
         # A settling time as long as this has no report before its end.
         workers = WorkerProcesses()
         settings = ("general.threads=2", "connection.request_timeout=1s")
-        search = search_at(server.port, *settings, settle_s=0.3, make_member=workers)
+        search = search_at(server.port, *settings, settle_s=0.3, members=workers)
 
         def kill() -> None:
             nonlocal before

@@ -175,10 +175,14 @@ runner ← topology.ask topology.follow topology.found target.talk units version
 topology.found ←
 topology.follow ← plan topology.found
 topology.ask ← errors escape plan topology.found
+fleet.frame ←
+fleet.pickled ←
+fleet.channel ←
+fleet.introduction ←
 compare ← monitors.plan
     units percentiles phase errors severity reason signs server_plan snapshot slo overload plan events
     stats verify.history judge.verdict judge.failures compare.shape compare.metric compare.settings compare.candidate
-    compare.round compare.answers host target.talk target worker runner record.read record version
+    compare.round compare.answers host target.talk target runner record.read record version
 smoke ← monitors.plan
     units errors reason plan events judge.judging smoke.limits smoke.observed smoke.ended smoke.criteria host
     target.talk target runner version
@@ -239,7 +243,7 @@ soak.observed_signal ← web soak.signal
 soak.go ← errors escape soak.observed_signal soak.served_signal soak.signal
 soak.diary ← units errors reason events monitors monitors.reading soak.asked soak.capture soak.checkpoints soak.ended
     soak.folder soak.found soak.go soak.journal soak.written
-soak.side ← units phase signs usage snapshot plan reason events judge.judging runner worker monitors soak.asked
+soak.side ← units phase signs usage snapshot plan reason events judge.judging runner monitors soak.asked
     soak.diary soak.ended soak.folder soak.found soak.go soak.journal soak.totals
 soak.leader ← units phase errors reason plan events judge.verdict runner soak.asked soak.ended soak.found soak.side
 soak.watching ← runner soak.diary soak.ended soak.found

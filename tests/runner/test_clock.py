@@ -14,6 +14,8 @@ from runs import judging, plan
 from loadgen.errors import WorkerError
 from loadgen.plan import Plan
 from loadgen.runner.clock import ClockOffset
+from loadgen.runner.member import Share
+from loadgen.runner.processes import WorkerProcesses
 from loadgen.runner.run import Run
 from loadgen.units import NS_PER_S
 from loadgen.worker.messages import (
@@ -87,14 +89,16 @@ class Elsewhere(WorkerProcess):
 def test_members_whose_clocks_differ_have_their_load_at_the_same_time() -> None:
     made: list[Elsewhere] = []
 
-    def elsewhere(told: Plan, index: int) -> Elsewhere:
-        made.append(Elsewhere(told, index))
-        made[-1].ahead_ns = (DAY_NS, -(DAY_NS // 2))[index]
-        return made[-1]
+    class InOtherPlaces(WorkerProcesses):
+        def make(self, plan: Plan, share: Share) -> Elsewhere:
+            [index] = share.workers
+            made.append(Elsewhere(plan, index))
+            made[-1].ahead_ns = (DAY_NS, -(DAY_NS // 2))[index]
+            return made[-1]
 
     with FaultyServer(polite()) as server:
         told = plan(server.port, "general.threads=2", "workload.rate_limit=2000", "general.duration=1s")
-        run = Run(told, lambda event: None, make_member=elsewhere, judging=judging())
+        run = Run(told, lambda event: None, members=InOtherPlaces(), judging=judging())
         began_s = time.monotonic()
         result = run.result()
     assert time.monotonic() - began_s < 30
@@ -124,7 +128,11 @@ def test_a_member_of_another_version_is_refused() -> None:
             message = super().hear()
             return replace(message, version=VERSION - 1) if isinstance(message, Greeting) else message
 
+    class OlderOnes(WorkerProcesses):
+        def make(self, plan: Plan, share: Share) -> Older:
+            return Older(plan, share.workers[0])
+
     with FaultyServer(polite()) as server:
-        run = Run(plan(server.port), lambda event: None, make_member=Older, judging=judging())
+        run = Run(plan(server.port), lambda event: None, members=OlderOnes(), judging=judging())
         with pytest.raises(WorkerError, match=f"speaks version {VERSION - 1} of the messages"):
             run.result()

@@ -26,11 +26,11 @@ from runs import endpoints, judging, plan, sets
 from loadgen.events import Event, Result, Sample
 from loadgen.phase import Phase
 from loadgen.plan import Plan
+from loadgen.runner.processes import WorkerProcesses
 from loadgen.runner.run import Run
 from loadgen.runner.timeline import At
 from loadgen.target.server import ManagedServer
 from loadgen.units import NS_PER_MS, NS_PER_S
-from loadgen.worker.process import WorkerProcesses
 
 HOST = "127.0.0.1"
 
@@ -154,9 +154,7 @@ class Stopped(Run):
             At(Phase.MEASURE, int(after_s * NS_PER_S), self.halt),
             At(Phase.MEASURE, int((after_s + for_s) * NS_PER_S), self.go_on),
         )
-        super().__init__(
-            told, lambda event: None, timeline=timeline, make_member=self.workers, judging=judging(*limits)
-        )
+        super().__init__(told, lambda event: None, timeline=timeline, members=self.workers, judging=judging(*limits))
 
     def halt(self) -> None:
         os.kill(self.workers.made[0].pid, signal.SIGSTOP)

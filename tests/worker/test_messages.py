@@ -26,7 +26,7 @@ def test_as_many_connections_are_opened_at_a_time_as_the_crew_reckons_with() -> 
 def test_a_worker_that_is_told_messages_of_another_version_says_so_and_ends() -> None:
     ours, theirs = socket.socketpair()
     with Connection(ours.detach()) as pipe:
-        pipe.send(replace(messages.Hello(plan(1), 0), version=messages.VERSION + 1))
+        pipe.send(replace(messages.Hello(plan(1), (0,)), version=messages.VERSION + 1))
         uvloop.run(asyncio.wait_for(work(theirs), 10))
         said = pipe.recv()
     assert isinstance(said, messages.Failed)
@@ -46,7 +46,7 @@ def test_a_worker_knows_nothing_of_who_judges_its_numbers() -> None:
 
 def test_what_a_worker_is_sent_first_is_the_plan_and_nothing_beside_it() -> None:
     limits = ("slo.p99=1ms", "slo.get.hit_rate_min=0.5", "verdict.lag=1ms")
-    asked, unasked = (pickle.dumps(messages.Hello(plan(1, "general.seed=1", *more), 0)) for more in (limits, ()))
+    asked, unasked = (pickle.dumps(messages.Hello(plan(1, "general.seed=1", *more), (0,))) for more in (limits, ()))
     assert asked == unasked
     words = {text for opcode, text, _ in pickletools.genops(asked) if "UNICODE" in opcode.name}
     assert {word for word in words if word.startswith("loadgen.")} == {"loadgen.plan", "loadgen.worker.messages"}

@@ -13,7 +13,7 @@ from loadgen.engine._time import Monotonic
 from loadgen.plan import Load
 from loadgen.units import NS_PER_S
 from loadgen.worker.main import Pipe, Worker
-from loadgen.worker.messages import Connect, Connected, Drained, EndLoad, IntervalEnded, PutOn, Report
+from loadgen.worker.messages import Connect, Connected, Drained, EndLoad, Hello, IntervalEnded, PutOn, Report
 
 
 class Said(Pipe):
@@ -41,7 +41,7 @@ def ended(report: Report) -> tuple[str, int]:
 def test_every_interval_is_reported_before_the_end_however_late_the_worker_is() -> None:
     async def told(port: int) -> list[Report]:
         said = Said()
-        own = Worker(said, plan(port), 0, create(asyncio.get_running_loop(), Monotonic()))
+        own = Worker(said, Hello(plan(port), (0,)), create(asyncio.get_running_loop(), Monotonic()))
         own.execute(Connect())
         await said.until(Connected)
         second_ago = own.time.now() - NS_PER_S
@@ -61,7 +61,7 @@ def test_every_interval_is_reported_before_the_end_however_late_the_worker_is() 
 def test_nothing_of_a_load_that_is_stopped_is_reported_but_its_end() -> None:
     async def told(port: int) -> list[Report]:
         said = Said()
-        own = Worker(said, plan(port), 0, create(asyncio.get_running_loop(), Monotonic()))
+        own = Worker(said, Hello(plan(port), (0,)), create(asyncio.get_running_loop(), Monotonic()))
         own.execute(Connect())
         await said.until(Connected)
         own.execute(PutOn(Load(0, NS_PER_S, NS_PER_S // 4), own.time.now() + 3600 * NS_PER_S))

@@ -41,6 +41,7 @@ from loadgen.runner.beside import Beside
 from loadgen.runner.crew import START_AHEAD_NS, Crew
 from loadgen.runner.discovery import placed
 from loadgen.runner.ended_early import EndedEarly
+from loadgen.runner.processes import WorkerProcesses
 from loadgen.runner.stop import NEVER, Stop
 from loadgen.snapshot import Snapshot
 from loadgen.target.process import ProcessTree
@@ -48,7 +49,6 @@ from loadgen.target.server import ManagedServer
 from loadgen.target.servers import Servers
 from loadgen.target.talk.identity import identify
 from loadgen.units import NS_PER_S
-from loadgen.worker.process import WorkerProcesses
 
 # The share of a CPU beyond which an idle candidate disturbs the measured one.
 MOST_IDLE_CPU = 0.01
@@ -326,7 +326,7 @@ class Rounds:
         if not self.identities[place]:
             self.identities[place] = identify(plan.target)
         workers, tell = WorkerProcesses(), self.emitter(contestant.candidate)
-        crew = Crew(plan, tell, make_member=workers, server=up.server, stop=self.stop)
+        crew = Crew(plan, tell, members=workers, server=up.server, stop=self.stop)
         board = stack.enter_context(beside.opened(contestant.monitors, plan.target, up.server))
         monitors = Beside(board, target=contestant.candidate.name) if board is not None else None
         return Contender(contestant, up.server, plan, crew, workers, monitors)

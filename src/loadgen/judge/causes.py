@@ -184,8 +184,18 @@ def _stood_still(worker: WorkerSigns, part_ns: int, pause_ns: int) -> bool:
 
 
 def _names(workers: Sequence[WorkerSigns]) -> str:
-    """Return names such as "worker 0", "workers 0, 1 and 3", "24 workers"."""
-    *others, last = (worker.index for worker in workers)
+    """Return names such as "worker 0", "workers 0, 1 and 3", "worker 2 (on db1)", "24 workers (on db1 and db2)"."""
+    *others, last = (str(worker.index) for worker in workers)
+    named = f"workers {_all([*others, last])}" if others else f"worker {last}"
     if len(workers) > _MOST_NAMED:
-        return f"{len(workers)} workers"
-    return f"workers {', '.join(map(str, others))} and {last}" if others else f"worker {last}"
+        named = f"{len(workers)} workers"
+    hosts = list(dict.fromkeys(worker.host for worker in workers if worker.host))
+    if len(hosts) > _MOST_NAMED:
+        return f"{named} (on {len(hosts)} hosts)"
+    return f"{named} (on {_all(hosts)})" if hosts else named
+
+
+def _all(words: Sequence[str]) -> str:
+    """Return "a", "a and b", "a, b and c"."""
+    *others, last = words
+    return f"{', '.join(others)} and {last}" if others else last

@@ -32,6 +32,11 @@ class ClockOffset:
         return min(self, other, key=lambda offset: offset.most_ns - offset.least_ns)
 
     @property
+    def error_ns(self) -> int:
+        """The bound on the error of `ns`: 0 where the clocks are one, else half the distance of the bounds."""
+        return 0 if self.ns == 0 else (self.most_ns - self.least_ns + 1) // 2
+
+    @property
     def ns(self) -> int:
         """The offset: exactly 0 where the bounds allow 0, as for two processes of one machine; else their middle."""
         return 0 if self.least_ns <= 0 <= self.most_ns else (self.least_ns + self.most_ns) // 2

@@ -7,11 +7,9 @@ run, a search or a round of a comparison. A crew reads no config, prints nothing
 from __future__ import annotations
 
 import contextlib
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from multiprocessing.connection import wait
 
 from loadgen.errors import InternalError, TargetError, WorkerError
 from loadgen.escape import printable
@@ -26,8 +24,9 @@ from loadgen.runner.discovery import Watch
 from loadgen.runner.ended_early import EndedEarly
 from loadgen.runner.failure import LoadFailure
 from loadgen.runner.intervals import Interval
-from loadgen.runner.load import Counted, LoadUnderWay
-from loadgen.runner.member import MakeMember
+from loadgen.runner.kernel import THIS_MACHINE, Kernel
+from loadgen.runner.load import Counted, LoadUnderWay, OnHost
+from loadgen.runner.member import Members
 from loadgen.runner.prefill import Prefill
 from loadgen.runner.seat import Seat
 from loadgen.runner.stop import NEVER, Alarm, Stop
@@ -67,12 +66,16 @@ GRACE_NS = 10 * NS_PER_S
 # The clock readings requested from each member: the quickest answer gives the narrowest bounds on the clock's offset.
 CLOCK_READINGS = 3
 
+# More are requested, up to that number, while the offset of some clock is known less exactly than to this.
+MOST_CLOCK_READINGS = 24
+CLOCK_ERROR_NS = 500_000
+
 
 class Crew:
     """A plan's workers, as members. `emit` receives the events of connecting, prefilling and a load's progress.
 
-    `make_member` makes each member. `server` is the server under load, if it is watched. The load ends early when the
-    watched server ends, or when `stop` is set.
+    `members` makes the members, on `kernel`'s clock. `server` is the server under load, if it is watched. The load ends
+    early when the watched server ends, or when `stop` is set.
     """
 
     def __init__(
@@ -80,13 +83,15 @@ class Crew:
         plan: Plan,
         emit: Callable[[Event], None],
         *,
-        make_member: MakeMember,
+        members: Members,
         server: WatchedServer | None = None,
         stop: Stop = NEVER,
+        kernel: Kernel = THIS_MACHINE,
     ) -> None:
         self.plan = plan
         self.emit = emit
-        self.make_member = make_member
+        self.members = members
+        self.kernel = kernel
         self.server = server
         self.stop = stop
         self.alarm: Alarm | None = None
@@ -118,9 +123,10 @@ class Crew:
             if self.topology is not None:
                 self.watch = stack.enter_context(Watch(self.plan))
             try:
-                for index in range(len(self.plan.workers)):
-                    self.seats.append(Seat(self.make_member(self.plan, index), index))
-                    self.seats[index].tell(Hello(self.plan, index))
+                for index, share in enumerate(self.members.shares(self.plan)):
+                    member = self.members.make(self.plan, share)
+                    self.seats.append(Seat(member, index, share, self.kernel.now))
+                    self.seats[index].tell(Hello(self.plan, share.workers, self.members.lease_ns))
                 yield
             finally:
                 # Every member receives Goodbye before the first is waited for, so that all end at the same time.
@@ -132,7 +138,7 @@ class Crew:
 
     def begin(self, phase: Phase) -> None:
         self.phase = phase
-        self.emit(PhaseBegan(phase, time.time()))
+        self.emit(PhaseBegan(phase, self.kernel.wall_s()))
 
     def connect(self) -> None:
         """Greet the members, measure the offsets of their clocks, and open every connection.
@@ -142,22 +148,24 @@ class Crew:
         """
         self.begin(Phase.CONNECT)
         self.gather(Greeting, self.plan.wire.connect_timeout_ns)
-        for _ in range(CLOCK_READINGS):
+        for readings in range(MOST_CLOCK_READINGS):
+            if readings >= CLOCK_READINGS and all(seat.error_ns <= CLOCK_ERROR_NS for seat in self.running()):
+                break
             self.tell_all(TellTime())
             self.gather(ClockReading, self.plan.wire.connect_timeout_ns)
-        limits.check(self.plan)
+        limits.check(self.plan, len({seat.share.host for seat in self.seats}))
         self.connections.establish()
 
     def prefill(self) -> None:
         """Write every key. Raises TargetError, with a diagnosis, when the prefill takes too long or stalls."""
         self.begin(Phase.PREFILL)
-        prefill = Prefill(self.plan, time.monotonic_ns())
+        prefill = Prefill(self.plan, self.kernel.now())
         self.tell_all(WriteKeys())
         written: set[int] = set()
         while len(written) < len(self.seats):
-            heard = self.hear(time.monotonic_ns() + NS_PER_S // 4)
+            heard = self.hear(self.kernel.now() + NS_PER_S // 4)
             written |= {seat.index for seat, said in heard if isinstance(said, Written)}
-            now_ns, so_far, down = time.monotonic_ns(), self.merged(Phase.PREFILL), sum(self.connections.down())
+            now_ns, so_far, down = self.kernel.now(), self.merged(Phase.PREFILL), sum(self.connections.down())
             is_over = len(written) == len(self.seats)
             self.emit(prefill.progress(now_ns, so_far, down, self.examples, is_over=is_over))
 
@@ -183,7 +191,7 @@ class Crew:
         for seat in self.seats:
             # A member that dies before its first report of this load has counted nothing in this load.
             seat.forget(*OF_A_LOAD)
-        order = PutOn(load, time.monotonic_ns() + START_AHEAD_NS)
+        order = PutOn(load, self.kernel.now() + START_AHEAD_NS + self.farthest_ns)
         self.load = LoadUnderWay(self, order, interval_ended=interval_ended, enough=enough, timeline=timeline)
         self.tell_all(order)
         with contextlib.suppress(EndedEarly):
@@ -211,13 +219,19 @@ class Crew:
         return Counted(
             phases={phase: self.settled(phase) for phase in COUNTED},
             length_ns=self.load.length_ns if self.load is not None else 0,
-            signs=tuple(seat.final.signs for seat in self.seats if seat.final is not None),
+            signs=tuple(signs for seat in self.seats if seat.final is not None for signs in seat.final.signs),
+            hosts=tuple(OnHost.of(seat, self.plan) for seat in self.seats if seat.share.host),
             host=self.load.host if self.load is not None else HostSigns(),
             began_ns=self.load.order.measure_ns if self.load is not None else 0,
             moments=self.load.moments.series() if self.load is not None else (),
             nodes=self.load.moments.names if self.load is not None else (),
             ended_early=self.stop.is_set or bool(self.failure),
         )
+
+    @property
+    def farthest_ns(self) -> int:
+        """A time in which an order reaches every member of another machine, and twice what its clock may be off by."""
+        return 4 * max((seat.error_ns for seat in self.running()), default=0)
 
     def end_load(self) -> None:
         """Order the members to end their load, prefill or connecting."""
@@ -269,11 +283,10 @@ class Crew:
         self.check_server()
         assert self.alarm is not None, "the crew is at work"
         by_fileno = {seat.fileno(): seat for seat in self.running() if seat.final is None}
-        timeout_s = max(0.0, (until_ns - time.monotonic_ns()) / NS_PER_S)
         heard: list[tuple[Seat, Message]] = []
         watched = [self.watch.fileno()] if self.watch is not None else []
-        for ready in wait([*by_fileno, self.alarm.fileno(), *watched], timeout_s):
-            assert isinstance(ready, int), "nothing else is waited for"
+        filenos = [*by_fileno, self.alarm.fileno(), *watched]
+        for ready in self.kernel.wait(filenos, until_ns - self.kernel.now()):
             if self.watch is not None and ready == self.watch.fileno():
                 self.reroute(self.watch)
                 continue
@@ -289,7 +302,7 @@ class Crew:
             if isinstance(message, Failed):
                 seat.log_tail = f"failed: {printable(message.words)}"
                 if message.traceback:
-                    raise InternalError(f"worker {seat.index} {seat.log_tail}", message.traceback)
+                    raise InternalError(f"{seat.name[0].lower()}{seat.name[1:]} {seat.log_tail}", message.traceback)
                 continue
             if isinstance(message, Stale) and self.watch is not None:
                 self.watch.prompt()
@@ -306,7 +319,7 @@ class Crew:
             self.topology = change.topology
             self.tell_all(Reroute(change.topology))
             if change.words:
-                wall_s = time.time() - (time.monotonic_ns() - change.at_ns) / NS_PER_S
+                wall_s = self.kernel.wall_s() - (self.kernel.now() - change.at_ns) / NS_PER_S
                 self.emit(TopologyChanged(change.at_ns, wall_s, change.words))
 
     def note(self, seat: Seat, report: Report) -> None:
@@ -343,16 +356,16 @@ class Crew:
                 for seat in missing:
                     self.on_member_death(seat, "")
                 continue
-            began_ns = time.monotonic_ns()
+            began_ns = self.kernel.now()
             said = self.hear(began_ns + min(NS_PER_S, patience_ns - waited_ns))
             heard |= {seat.index for seat, message in said if isinstance(message, kind)}
             # Count at most the second that was asked for: Ctrl-Z stops this process and the workers together.
-            waited_ns += min(time.monotonic_ns() - began_ns, NS_PER_S)
+            waited_ns += min(self.kernel.now() - began_ns, NS_PER_S)
 
     def pause(self, seconds: float) -> None:
         """Wait for this many seconds, and record the members' reports meanwhile."""
-        until_ns = time.monotonic_ns() + int(seconds * NS_PER_S)
-        while time.monotonic_ns() < until_ns:
+        until_ns = self.kernel.now() + int(seconds * NS_PER_S)
+        while self.kernel.now() < until_ns:
             self.hear(until_ns)
 
     # ── Failure ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -360,7 +373,7 @@ class Crew:
     def on_member_death(self, seat: Seat, how: str) -> None:
         """Record a member's death: the load ends, and all counts up to then are kept. See `LoadFailure.on_death`."""
         seat.is_alive = False
-        death = f"Worker {seat.index} {seat.log_tail or how}"
+        death = f"{seat.name} {seat.log_tail or how}{seat.sent}"
         kept = "; what it had counted up to its last report is included"
         self.failure.on_death(self.phase, Code.WORKER_DIED, death, WorkerError, kept)
 

@@ -19,12 +19,17 @@ MANY = 1000
 and a server that takes fewer turns the first ones away in its own words."""
 
 
-def check(plan: Plan) -> None:
-    """Raise TargetError, with the remedy, when a server cannot have as many connections as the plan has."""
+def check(plan: Plan, machines: int = 1) -> None:
+    """Raise TargetError, with the remedy, when a server cannot have as many connections as the plan has.
+
+    `machines` is the number of machines that the connections come from, in equal parts.
+    """
     for place, endpoint in enumerate(plan.target.endpoints):
         wanted = diagnosis.planned_connections(plan, place) + sum(own.idle[place] for own in plan.workers if own.idle)
         where = diagnosis.address(endpoint)
-        if not endpoint.path and (words := too_few_ports(wanted, len(plan.wire.life.source_addresses) or 1, where)):
+        if not endpoint.path and (
+            words := too_few_ports(-(-wanted // machines), len(plan.wire.life.source_addresses) or 1, where)
+        ):
             raise TargetError(words)
         found = connected(plan.target, endpoint) if wanted > MANY else None
         if found is None or found.limit is None:

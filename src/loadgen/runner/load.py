@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -20,10 +19,38 @@ from loadgen.snapshot import Snapshot
 from loadgen.worker.messages import Drained, EndLoad, IntervalEnded, PutOn
 
 if TYPE_CHECKING:
+    from loadgen.plan import Plan
     from loadgen.runner.crew import Crew
+    from loadgen.runner.seat import Seat
 
 # The longest wait for the report of a phase's last interval before the next phase begins.
 LATE_NS = 200_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class OnHost:
+    """One machine's part of a load."""
+
+    name: str
+    workers: int
+    connections: int
+    measured: Snapshot
+    """Its requests of the measure window; of a machine that was lost, those up to its last report."""
+    host: HostSigns | None
+    """None: the machine was lost before it could say."""
+    clock_ahead_ns: int
+    """The lead of its monotonic clock over the leader's."""
+    clock_error_ns: int
+    """The bound on the error of that."""
+
+    @classmethod
+    def of(cls, seat: Seat, plan: Plan) -> OnHost:
+        """Return the part of a member that is a machine."""
+        own = [plan.workers[index] for index in seat.share.workers]
+        measured = seat.last.get(Phase.MEASURE, Snapshot())
+        host = seat.final.host if seat.final is not None else None
+        opened = sum(sum(each.connections) for each in own)
+        return cls(seat.share.host, len(own), opened, measured, host, seat.ahead_ns, seat.error_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +71,8 @@ class Counted:
     """The moments of the measure window, where the load has any."""
     nodes: tuple[str, ...] = ()
     """The names of the servers in them."""
+    hosts: tuple[OnHost, ...] = ()
+    """The part of each machine, where members are machines."""
     ended_early: bool = False
     """True when the stop token was set or the load failed: no other load follows."""
 
@@ -99,12 +128,12 @@ class LoadUnderWay:
         A window with a number of requests ends when every member has its last reply. Raises EndedEarly when a server
         can no longer be reached to send it the rest of the requests.
         """
-        crew, load = self.crew, self.order.load
+        crew, load, now = self.crew, self.order.load, self.crew.kernel.now
         length_ns = until_ns - from_ns
         interval_ns = load.interval_ns or crew.plan.load.interval_ns
         intervals = -(-length_ns // interval_ns) if load.interval_ns else 0
-        reached_ns = time.monotonic_ns()
-        while (now_ns := time.monotonic_ns()) < until_ns + (self.intervals.newest[phase] < intervals) * LATE_NS:
+        reached_ns = now()
+        while (now_ns := now()) < until_ns + (self.intervals.newest[phase] < intervals) * LATE_NS:
             if all(seat.final is not None for seat in crew.running()):
                 return
             for action in self.timeline.due(now_ns):
@@ -113,7 +142,7 @@ class LoadUnderWay:
             crew.hear(min(max(until_ns, now_ns + LATE_NS), now_ns + interval_ns // 4, next_ns or until_ns + LATE_NS))
             if self.enough():
                 return
-            done_ns = min(max(time.monotonic_ns() - from_ns, 0), length_ns)
+            done_ns = min(max(now() - from_ns, 0), length_ns)
             if not load.requests or phase != Phase.MEASURE:
                 crew.emit(Progress(phase, done_ns, length_ns, done_ns))
                 continue
@@ -142,7 +171,7 @@ class LoadUnderWay:
 
     def end(self) -> None:
         """Order the members to end the load now; a drain waits for the open requests."""
-        self.stopped_ns = self.stopped_ns or time.monotonic_ns()
+        self.stopped_ns = self.stopped_ns or self.crew.kernel.now()
         self.crew.tell_all(EndLoad())
 
     @property

@@ -30,8 +30,9 @@ from loadgen.runner.crew import Crew
 from loadgen.runner.ended_early import EndedEarly
 from loadgen.runner.intervals import Interval
 from loadgen.runner.load import Counted
-from loadgen.runner.member import MakeMember
+from loadgen.runner.member import Members
 from loadgen.runner.phases import ByPhase
+from loadgen.runner.processes import WorkerProcesses
 from loadgen.runner.stop import NEVER, Stop
 from loadgen.runner.timeline import At
 from loadgen.runner.watch import ServerWatch
@@ -39,7 +40,6 @@ from loadgen.severity import Severity
 from loadgen.signs import Ceiling, Signs
 from loadgen.snapshot import Backlog, Snapshot
 from loadgen.usage import WatchedServer
-from loadgen.worker.process import WorkerProcess
 
 if TYPE_CHECKING:
     from loadgen.monitors.board import Board
@@ -54,7 +54,8 @@ class Run:
     `ceiling` is the result of this host's self-test, if there is one; `server` is the server under load, if it is
     watched; `operator` carries out the faults that come over the servers in the measure window; `board` has the
     monitors that read beside the load; `notes` are further remarks on the result; `stop` ends the run early when any
-    thread sets it; the actions of `timeline` are done at their times; `make_member` makes each worker.
+    thread sets it; the actions of `timeline` are done at their times; `members` makes the workers, by default as
+    processes of this machine.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class Run:
         judging: Judging,
         stop: Stop = NEVER,
         timeline: Iterable[At] = (),
-        make_member: MakeMember = WorkerProcess,
+        members: Members | None = None,
     ) -> None:
         self.plan = plan
         self.judging = judging
@@ -82,7 +83,7 @@ class Run:
         self.ceiling = ceiling
         self.watch = ServerWatch(server) if server is not None else None
         self.timeline = (*timeline, *self.steps())
-        self.crew = Crew(plan, self.emit, make_member=make_member, server=server, stop=stop)
+        self.crew = Crew(plan, self.emit, members=members or WorkerProcesses(), server=server, stop=stop)
         self.changes: list[TopologyChanged] = []
         self.before: dict[str, Snapshot] = {}
         self.interval_p99_ns: list[int] = []

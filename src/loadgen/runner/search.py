@@ -26,7 +26,8 @@ from loadgen.runner.crew import Crew
 from loadgen.runner.ended_early import EndedEarly
 from loadgen.runner.intervals import Interval
 from loadgen.runner.load import Counted
-from loadgen.runner.member import MakeMember
+from loadgen.runner.member import Members
+from loadgen.runner.processes import WorkerProcesses
 from loadgen.runner.stop import NEVER, Stop
 from loadgen.signs import Signs
 from loadgen.snapshot import Snapshot
@@ -34,7 +35,6 @@ from loadgen.stats.search import Outcome, Probe, Purpose, Search, SearchAnswer, 
 from loadgen.stats.trial import Block, Limit, Trial, hopeless
 from loadgen.units import NS_PER_S
 from loadgen.usage import WatchedServer
-from loadgen.worker.process import WorkerProcess
 
 if TYPE_CHECKING:
     from loadgen.monitors.board import Board
@@ -80,7 +80,7 @@ class Saturation:
 
     `emit` receives every event but the last, which `result` returns. `server` is the server under load, if it is
     watched; `board` has the monitors that read beside the loads; `stop` ends the search early when any thread sets it;
-    `make_member` makes each worker.
+    `members` makes the workers, by default as processes of this machine.
     """
 
     def __init__(
@@ -94,7 +94,7 @@ class Saturation:
         board: Board | None = None,
         judging: Judging,
         stop: Stop = NEVER,
-        make_member: MakeMember = WorkerProcess,
+        members: Members | None = None,
     ) -> None:
         self.plan = plan
         self.verdict_limits = judging.limits
@@ -105,7 +105,7 @@ class Saturation:
         self.embedded = embedded
         self.settings = settings
         self.search = Search(settings)
-        self.crew = Crew(plan, self.tell, make_member=make_member, server=server, stop=stop)
+        self.crew = Crew(plan, self.tell, members=members or WorkerProcesses(), server=server, stop=stop)
         self.answer: SearchAnswer | None = None
         self.loads: dict[str, Snapshot] = {Phase.WARMUP: Snapshot(), Phase.MEASURE: Snapshot()}
         """The requests of all rates together."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
+from collections.abc import Callable
 from dataclasses import replace
 
 from loadgen.errors import WorkerError
 from loadgen.phase import Phase
 from loadgen.runner.clock import ClockOffset
-from loadgen.runner.member import Member
+from loadgen.runner.member import Member, Share
 from loadgen.snapshot import Snapshot
 from loadgen.worker.messages import (
     VERSION,
@@ -28,9 +28,12 @@ from loadgen.worker.messages import (
 class Seat:
     """A member in its crew. Times are by our clock on this side: the seat converts them by the clocks' offset."""
 
-    def __init__(self, member: Member, index: int) -> None:
+    def __init__(self, member: Member, index: int, share: Share, now: Callable[[], int]) -> None:
         self.member = member
         self.index = index
+        """Its place among the crew's seats."""
+        self.share = share
+        self.now = now
         self.last: dict[Phase, Snapshot] = {}
         """The newest snapshot of each phase."""
         self.down: tuple[int, ...] = ()
@@ -44,16 +47,33 @@ class Seat:
         """The lead of the member's clock over ours; None before the first reading."""
         self._asked_ns = 0
 
+    @property
+    def name(self) -> str:
+        return self.share.name
+
     def fileno(self) -> int:
         return self.member.fileno()
 
     def tell(self, message: Hello | Order) -> None:
         match message:
             case Hello() | TellTime():
-                self._asked_ns = time.monotonic_ns()
+                self._asked_ns = self.now()
             case PutOn(load, start_ns):
                 message = PutOn(load, start_ns + self.ahead_ns)
         self.member.tell(message)
+
+    @property
+    def sent(self) -> str:
+        """What a machine had sent of the load when it was last heard of, for a sentence; empty for a process."""
+        measured = self.last.get(Phase.MEASURE)
+        if not self.share.host or measured is None:
+            return ""
+        return f"; it had sent {measured.total.sent:,} requests of the measure window when it was last heard of"
+
+    @property
+    def error_ns(self) -> int:
+        """The bound on the error of `ahead_ns`; 0 for a member of this machine, which has our clock."""
+        return self.offset.error_ns if self.offset is not None else 0
 
     @property
     def ahead_ns(self) -> int:
@@ -70,7 +90,7 @@ class Seat:
             case Greeting(clock_ns, version):
                 if version != VERSION:
                     raise WorkerError(
-                        f"Worker {self.index} speaks version {version} of the messages, and this loadgen version "
+                        f"{self.name} speaks version {version} of the messages, and this loadgen version "
                         f"{VERSION}: start both from the same release."
                     )
                 self._narrow(clock_ns)
@@ -80,7 +100,9 @@ class Seat:
                 return self._by_our_clock(message)
             case Drained():
                 moment = self._by_our_clock(message.moment) if message.moment is not None else None
-                message = replace(message, window_end_ns=message.window_end_ns - self.ahead_ns, moment=moment)
+                signs = tuple(replace(signs, host=self.share.host) for signs in message.signs)
+                end_ns = message.window_end_ns - self.ahead_ns
+                message = replace(message, window_end_ns=end_ns, moment=moment, signs=signs)
                 self.final = message
                 self.last.update(message.finals)
         return message
@@ -99,7 +121,7 @@ class Seat:
         return replace(moment, nodes=nodes) if ahead_ns else moment
 
     def _narrow(self, clock_ns: int) -> None:
-        found = ClockOffset.of_exchange(self._asked_ns, clock_ns, time.monotonic_ns())
+        found = ClockOffset.of_exchange(self._asked_ns, clock_ns, self.now())
         self.offset = found if self.offset is None else self.offset & found
 
     def forget(self, *phases: Phase) -> None:

@@ -21,7 +21,8 @@ from loadgen.runner.crew import Crew
 from loadgen.runner.ended_early import EndedEarly
 from loadgen.runner.intervals import Interval
 from loadgen.runner.load import Counted
-from loadgen.runner.member import MakeMember
+from loadgen.runner.member import Members
+from loadgen.runner.processes import WorkerProcesses
 from loadgen.runner.stop import NEVER, Stop
 from loadgen.signs import Signs
 from loadgen.snapshot import Snapshot
@@ -35,7 +36,6 @@ from loadgen.soak.go import Go
 from loadgen.soak.journal import Journal
 from loadgen.units import NS_PER_S
 from loadgen.usage import WatchedServer
-from loadgen.worker.process import WorkerProcess
 
 ARRIVAL = "poisson"
 """The arrivals at a rate that settling has found."""
@@ -66,7 +66,7 @@ class Side(Diary):
         stop: Stop = NEVER,
         go: Go | None = None,
         against: Journal | None = None,
-        make_member: MakeMember = WorkerProcess,
+        members: Members | None = None,
     ) -> None:
         super().__init__(
             asked,
@@ -83,7 +83,7 @@ class Side(Diary):
         self.judging = judging
         self.stop = stop
         self.turn = threading.RLock()
-        self.crew = Crew(plan, self.pass_on, make_member=make_member, server=server, stop=stop)
+        self.crew = Crew(plan, self.pass_on, members=members or WorkerProcesses(), server=server, stop=stop)
         self.load_columns = tuple(column for column in asked.series if asked.of_load(column))
         self.arrival = plan.load.arrival if plan.load.open_loop else ARRIVAL
         self.offset_s = -asked.schedule.settle_s

@@ -11,6 +11,7 @@ import errno
 import gc
 import os
 import resource
+import signal
 import socket
 import sys
 import traceback
@@ -28,14 +29,15 @@ from loadgen.engine._time import Monotonic
 from loadgen.errors import OutputError
 from loadgen.host import cgroup
 from loadgen.phase import COUNTED, Failure, Phase
-from loadgen.plan import KeptHistory, Load, Plan
+from loadgen.plan import KeptHistory, Load
 from loadgen.secret import masked
 from loadgen.signs import PauseAccount, WorkerSigns
 from loadgen.snapshot import Backlog, ConnectionCounts, HistoryCounts, NodeCounts, Snapshot, Tally
-from loadgen.units import NS_PER_MS
+from loadgen.units import NS_PER_MS, NS_PER_S
 from loadgen.worker.messages import (
     OTHER_FILES,
     VERSION,
+    Beat,
     ClockReading,
     Connect,
     Connected,
@@ -45,6 +47,7 @@ from loadgen.worker.messages import (
     Failed,
     Goodbye,
     Greeting,
+    Hello,
     IntervalEnded,
     Moment,
     Order,
@@ -86,6 +89,16 @@ def max_rss_bytes() -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 
 
+def arm(lease_ns: int) -> None:
+    """Have the kernel end this process when a lease is over that nothing renews; 0: no lease.
+
+    The kernel's timer also ends a process that is stuck, and one whose parent was stopped. SIGALRM's default action
+    ends it.
+    """
+    if lease_ns:
+        signal.setitimer(signal.ITIMER_REAL, lease_ns / NS_PER_S)
+
+
 def history_of(kept: KeptHistory, index: int) -> History:
     """Return the history of one worker. Raises OutputError when the file, which is there, cannot be opened."""
     try:
@@ -109,7 +122,9 @@ _OUR_KINDS = {*Failure, "greeting", "greeted by GET"}
 class Worker:
     """An engine, with the orders to it and its reports."""
 
-    def __init__(self, pipe: Pipe, plan: Plan, index: int, reactor: Reactor) -> None:
+    def __init__(self, pipe: Pipe, hello: Hello, reactor: Reactor) -> None:
+        plan, [index] = hello.plan, hello.workers
+        self.lease_ns = hello.lease_ns
         self.password = plan.target.password
         self.kept = plan.history
         own = plan.workers[index]
@@ -156,6 +171,8 @@ class Worker:
                 self.engine.end_drain()
             case TellTime():
                 self.pipe.send(ClockReading(self.time.now()))
+            case Beat():
+                pass  # `work` arms the lease's timer at each message.
             case Goodbye():
                 self.pipe.close()
 
@@ -268,7 +285,7 @@ class Worker:
             Drained,
             self.phase,
             finals=finals,
-            signs=self.signs(),
+            signs=(self.signs(),),
             moment=rest,
             history=HistoryCounts(**self.history.counts()) if self.history is not None else None,
             window_end_ns=end_ns,
@@ -343,12 +360,13 @@ async def work(channel: socket.socket) -> None:
     def received(message: Any) -> None:
         nonlocal worker
         try:
+            arm(worker.lease_ns if worker is not None else message.lease_ns)
             if worker is not None:
                 worker.execute(message)
                 return
             if message.version != VERSION:
                 raise RuntimeError(f"it was told messages of version {message.version}, and knows {VERSION}")
-            worker = Worker(pipe, message.plan, message.index, create(loop, Monotonic(), alone=True))
+            worker = Worker(pipe, message, create(loop, Monotonic(), alone=True))
         except Exception as error:
             fail(error)
             return

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 
 from loadgen.phase import Phase
 from loadgen.plan import Load, Plan, Topology
-from loadgen.signs import WorkerSigns
+from loadgen.signs import HostSigns, WorkerSigns
 from loadgen.snapshot import HistoryCounts, NodeCounts, Snapshot
 
-VERSION = 7
+VERSION = 8
 """The version of these messages. Each side sends its version first, and refuses another one."""
 
 OTHER_FILES = 32
@@ -29,10 +29,13 @@ OPENED_AT_A_TIME = 256
 
 @dataclass(frozen=True, slots=True)
 class Hello:
-    """The first message: the plan, and the worker's index in it; a Greeting follows."""
+    """The first message: the plan, and the indexes of the member's workers in it; a Greeting follows."""
 
     plan: Plan
-    index: int
+    workers: tuple[int, ...]
+    """One for a worker process, one or more for a machine."""
+    lease_ns: int = 0
+    """The time after which a worker that has received nothing more ends by itself; 0: never."""
     version: int = VERSION
 
 
@@ -91,11 +94,16 @@ class TellTime:
 
 
 @dataclass(frozen=True, slots=True)
+class Beat:
+    """The leader is there: the worker's lease begins anew. Nothing follows."""
+
+
+@dataclass(frozen=True, slots=True)
 class Goodbye:
     """The last message: close all connections and end."""
 
 
-Order = Connect | WriteKeys | PutOn | Reroute | EndLoad | EndDrain | TellTime | Goodbye
+Order = Connect | WriteKeys | PutOn | Reroute | EndLoad | EndDrain | TellTime | Beat | Goodbye
 
 
 # ── Messages from a worker ──────────────────────────────────────────────────────────────────────────────────────────
@@ -169,8 +177,10 @@ class Drained(Report):
 
     finals: Mapping[Phase, Snapshot]
     """The counts of every phase."""
-    signs: WorkerSigns
-    """The machine's effects on the worker in the measure window."""
+    signs: tuple[WorkerSigns, ...]
+    """The machine's effects on each of the member's workers in the measure window."""
+    host: HostSigns | None = None
+    """The member's machine over the load; None for a worker of the leader's machine, which looks itself."""
     moment: Moment | None = None
     """The moment after the window's last one, where the load has moments."""
     history: HistoryCounts | None = None

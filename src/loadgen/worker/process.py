@@ -108,14 +108,3 @@ class WorkerProcess(MessageProcess):
             f"Worker {index}",
             "free some memory or raise the limit on processes (ulimit -u), or set general.threads to fewer.",
         )
-
-
-class WorkerProcesses:
-    """A factory of worker processes for a crew; `made` has all of them."""
-
-    def __init__(self) -> None:
-        self.made: list[WorkerProcess] = []
-
-    def __call__(self, plan: Plan, index: int) -> WorkerProcess:
-        self.made.append(WorkerProcess(plan, index))
-        return self.made[-1]

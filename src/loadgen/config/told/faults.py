@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from loadgen.config.tables.fault import MAX_FAULT_SEED, FaultTable
-from loadgen.config.told.split import worker_seed
 from loadgen.faults.fault import Fault
 from loadgen.faults.kinds import KINDS
+from loadgen.split import worker_seed
 
 _STREAM = 1 << 32
 """The place of the faults' seeds among the outputs of the generator that workers' seeds are drawn from."""

@@ -18,7 +18,7 @@ from loadgen.config.tables.cpu_list import parse_cpu_list
 from loadgen.config.tables.password import password, sentinel_password
 from loadgen.config.tables.schema import Commands, Config
 from loadgen.config.told.profile import phases, profile
-from loadgen.config.told.split import worker_count, worker_seed
+from loadgen.config.told.split import worker_count
 from loadgen.config.told.tls import tls_plan
 from loadgen.errors import TargetError
 from loadgen.plan import (
@@ -36,10 +36,10 @@ from loadgen.plan import (
     Wire,
     WorkerPlan,
     Workload,
+    worker_plans,
 )
 from loadgen.server_address import parse_endpoint
 from loadgen.server_plan import HOST, ServerPlan
-from loadgen.split import split_connections, split_range
 from loadgen.units import MAX_DURATION_NS, NS_PER_S, parse_duration
 
 _BACKOFF_NS = 5 * NS_PER_S
@@ -193,24 +193,18 @@ def _endpoints(target: schema.Target) -> tuple[Endpoint, ...]:
 
 
 def _workers(config: Config, seed: int, given: tuple[int, ...]) -> tuple[WorkerPlan, ...]:
-    connections, general = config.connection.connections, config.general
+    general = config.general
     one_each = given and general.cpu_list is None and "threads" not in general.model_fields_set
     workers = worker_count(len(given) if one_each else general.threads, config)
     cpus = parse_cpu_list(general.cpu_list) if general.cpu_list is not None else given or (None,)
-    split = split_connections(connections, [1] * config.target.servers, workers)
-    idle = split_connections(config.connection.idle, [1] * config.target.servers, workers)
-    ranges = split_range(config.workload.keyspace.count, workers)
-    return tuple(
-        WorkerPlan(
-            seed=worker_seed(seed, index),
-            cpu=cpus[index % len(cpus)],
-            connections=own,
-            share=sum(own) / connections,
-            prefill_first=first,
-            prefill_count=count,
-            idle=own_idle if config.connection.idle else (),
-        )
-        for index, (own, own_idle, (first, count)) in enumerate(zip(split, idle, ranges, strict=True))
+    return worker_plans(
+        workers,
+        seed=seed,
+        cpus=cpus,
+        connections=config.connection.connections,
+        idle=config.connection.idle,
+        servers=config.target.servers,
+        keys=config.workload.keyspace.count,
     )
 
 

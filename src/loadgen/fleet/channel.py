@@ -1,0 +1,20 @@
+"""A channel to an agent: a stream of bytes, whatever carries it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """A stream of bytes to one agent, and what was launched for it."""
+
+    name: str
+    """The agent's name in sentences and tables: that of its host, or `local 2`."""
+    socket: socket.socket
+    ending: Callable[[], str]
+    """Return how the far side ended, in words after its name, such as "ended with exit status 1"."""
+    end: Callable[[], None]
+    """End what was launched, within 2 s. A second call does nothing."""
