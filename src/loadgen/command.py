@@ -56,5 +56,16 @@ COMMANDS = (
 )
 """Every command that loadgen sends to cache servers, in the order of the table and of outputs."""
 
+MIXED = tuple(
+    command.name for command in COMMANDS if command.in_total and command.kind in (Kind.READ, Kind.WRITE, Kind.REMOVE)
+)
+"""The names of the commands that a workload mixes by weights, in the same order."""
+
+ALWAYS_STORED = ("get", "set", "delete")
+"""The commands whose weights are in every stored mix, 0 too, as readers of the first records expect."""
+
+READING = tuple(command.name for command in COMMANDS if command.kind is Kind.READ)
+"""The names of the commands that look keys up: the hit rate is of these keys."""
+
 APART = frozenset(command.name for command in COMMANDS if not command.in_total)
 """The names of the commands that count in no total."""

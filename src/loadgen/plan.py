@@ -9,12 +9,12 @@ Times are int nanoseconds, sizes are bytes, rates are requests per second.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from loadgen import greeting
-from loadgen.command import COMMANDS, Command
+from loadgen.command import COMMANDS, MIXED, Command
 from loadgen.protocol import PROTOCOLS, Dialect, Protocol
 from loadgen.split import split_connections, split_range, worker_seed
 from loadgen.units import MAX_DURATION_NS, NS_PER_S
@@ -139,13 +139,45 @@ class Keyspace:
     """ASCII."""
 
 
-@dataclass(frozen=True, slots=True)
-class Weights:
-    """The command mix as whole-number weights; only their ratios matter."""
+class Weights(Mapping[str, int]):
+    """The command mix as whole-number weights by command, in the table's order; only their ratios matter.
 
-    get: int
-    set: int
-    delete: int
+    A command that is not named has the weight 0. Raises TypeError for a name that is no command of a mix.
+    """
+
+    __slots__ = ("_of",)
+
+    def __init__(self, **weights: int) -> None:
+        if unknown := weights.keys() - set(MIXED):
+            raise TypeError(f"no commands of a mix: {', '.join(sorted(unknown))}")
+        self._of = {name: weights.get(name, 0) for name in MIXED}
+
+    def __getitem__(self, name: str) -> int:
+        return self._of[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._of)
+
+    def __len__(self) -> int:
+        return len(self._of)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self._of.values()))
+
+    def __repr__(self) -> str:
+        return f"Weights({', '.join(f'{name}={weight}' for name, weight in self._of.items() if weight)})"
+
+    @property
+    def lowest_terms(self) -> Weights:
+        """The same mix in its smallest whole numbers, so that 80:20 and 4:1 are the same plan; one weight is not 0."""
+        shared = math.gcd(*self.values())
+        return Weights(**{name: weight // shared for name, weight in self.items()})
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The commands with a weight, and the share of the requests that each is of."""
+        whole = sum(self.values())
+        return {name: weight / whole for name, weight in self.items() if weight}
 
 
 @dataclass(frozen=True, slots=True)
@@ -511,8 +543,7 @@ class Plan:
         """The commands that the load sends: their names, in the table's order, each with its weight."""
         if not self.target.speaks.has_keys:
             return (("ping", 1),)
-        weights = self.workload.weights
-        return (("get", weights.get), ("set", weights.set), ("delete", weights.delete))
+        return tuple(self.workload.weights.items())
 
     def at(self, *endpoints: Endpoint) -> Plan:
         """Return the plan with the same load on other servers, of the same protocol and with the same credentials.

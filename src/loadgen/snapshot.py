@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from loadgen.algebra import Addable, by_name, counted, state
-from loadgen.command import APART, COMMANDS
+from loadgen.command import APART, COMMANDS, READING
 from loadgen.engine._histogram import Histogram as Histogram  # part of a snapshot, for its readers
 
 
@@ -295,8 +295,14 @@ class Snapshot(Addable):
     @property
     def hit_rate(self) -> float | None:
         """The fraction of well-answered GETs that found their key; None when there was no such GET."""
-        get = self.tallies.get("get", Tally())
-        return get.hits / (get.hits + get.misses) if get.hits + get.misses else None
+        hits, misses = self.lookups
+        return hits / (hits + misses) if hits + misses else None
+
+    @property
+    def lookups(self) -> tuple[int, int]:
+        """The keys that well-answered reads found, and those that they did not find."""
+        reads = [self.tallies[command] for command in READING if command in self.tallies]
+        return sum(read.hits for read in reads), sum(read.misses for read in reads)
 
     def latency(self, command: str = "all", clock: str = "response") -> Histogram:
         """Return the latency of one command, or of all in the configured mix; `clock` is `response` or `service`."""

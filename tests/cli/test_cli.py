@@ -206,7 +206,7 @@ def test_set_wins_over_a_flag_and_a_flag_over_the_file(file: Path) -> None:
 def test_what_no_flag_names_stays_as_in_the_file(file: Path) -> None:
     told = plan_of(str(file), "-c", "8")
     assert (told.wire.pipeline_depth, told.seed) == (7, 7)
-    assert (told.workload.value_bytes, told.workload.weights) == (77, Weights(7, 1, 0))
+    assert (told.workload.value_bytes, told.workload.weights) == (77, Weights(get=7, set=1))
 
 
 def test_set_is_typed_as_toml_and_takes_text_as_it_is() -> None:

@@ -30,9 +30,9 @@ def test_what_has_no_meaning_in_a_loop_is_not_of_its_shape(loop: str, idle: str)
 
 
 def test_shapes_differ_where_both_are_known_and_unlike_and_weights_by_their_ratios() -> None:
-    shape = Shape(conns=50, weights=Weights(80, 20, 0), prefill=True)
-    assert shape.differences(Shape(conns=50, weights=Weights(4, 1, 0), threads=7)) == []
-    assert shape.differences(Shape(conns=100, weights=Weights(1, 0, 1), prefill=False)) == [
+    shape = Shape(conns=50, weights=Weights(get=80, set=20), prefill=True)
+    assert shape.differences(Shape(conns=50, weights=Weights(get=4, set=1), threads=7)) == []
+    assert shape.differences(Shape(conns=100, weights=Weights(get=1, delete=1), prefill=False)) == [
         "conns 50, not 100",
         "weights 80% get / 20% set, not 50% get / 50% delete",
         "prefill true, not false",

@@ -95,7 +95,9 @@ def test_the_same_seed_gives_the_same_plan_and_none_draws_a_new_one_that_toml_ca
 
 def test_command_weights_are_brought_to_lowest_terms() -> None:
     assert resolve(load(None)).workload.weights == Weights(get=4, set=1, delete=0)
-    assert resolve(load(None, ["workload.commands={get=0, set=300, delete=200}"])).workload.weights == Weights(0, 3, 2)
+    assert resolve(load(None, ["workload.commands={get=0, set=300, delete=200}"])).workload.weights == Weights(
+        set=3, delete=2
+    )
 
 
 def test_every_number_of_the_plan_comes_from_its_key() -> None:

@@ -127,7 +127,7 @@ def plan_on(server: BuiltinServer, life: Life, connections: int) -> Plan:
     return Plan(
         Target("resp", (server.endpoint,)),
         Wire(connections, 4, 4, S, S, "roundrobin", life=life),
-        Workload(Keyspace(100, 16, "uniform", 1.0), Weights(1, 1, 0), 64),
+        Workload(Keyspace(100, 16, "uniform", 1.0), Weights(get=1, set=1), 64),
         Load(0, 0, 0, requests=200),
         1,
         (WorkerPlan(1, None, (connections,), 1.0, 0, 100, idle=(life.idle,)),),

@@ -120,7 +120,7 @@ def test_a_percentile_that_fewer_than_100_samples_lie_beyond_is_marked_and_the_m
 
 def test_weights_are_shown_as_what_they_come_to() -> None:
     assert sentences.mix(plan()) == "80% GET, 20% SET"
-    workload = dataclasses.replace(plan().workload, weights=Weights(1, 1, 1))
+    workload = dataclasses.replace(plan().workload, weights=Weights(get=1, set=1, delete=1))
     assert sentences.mix(dataclasses.replace(plan(), workload=workload)) == "33.3% GET, 33.3% SET, 33.3% DELETE"
 
 

@@ -130,9 +130,9 @@ judge.diagnosis ← units phase protocol escape greeting snapshot plan
 judge.failures ← units escape severity reason snapshot judge.diagnosis
 judge.outages ← snapshot stats faults.report
 judge.monitored ← judge.check judge.expression monitors.reading monitors.report
-judge.run_metrics ← percentiles plan snapshot slo usage events faults.report judge.check judge.expression
+judge.run_metrics ← command percentiles plan snapshot slo usage events faults.report judge.check judge.expression
     judge.monitored monitors.reading
-compare.shape ← units plan
+compare.shape ← command units plan
 compare.metric ← percentiles
 compare.settings ←
 compare.candidate ← compare.shape
@@ -146,7 +146,7 @@ smoke.limits ←
 smoke.observed ←
 smoke.check ←
 smoke.ended ← severity reason events smoke.check
-smoke.criteria ← units phase escape snapshot plan events judge.diagnosis smoke.limits smoke.observed smoke.check
+smoke.criteria ← command units phase escape snapshot plan events judge.diagnosis smoke.limits smoke.observed smoke.check
 selftest.reach ← signs plan host
 
 # What touches the machine: its processes, other servers, and the workers.
@@ -158,7 +158,7 @@ monitors.reading ←
 monitors.plan ← units plan
 monitors.report ← judge.expression
 monitors.account ← units judge.expression monitors.reading monitors.report
-monitors.kinds ← judge.expression
+monitors.kinds ← command judge.expression
 monitors.json_path ←
 monitors.series ← judge.expression
 monitors.metric ← units judge.expression monitors.series
@@ -222,11 +222,12 @@ soak.found ← slo judge.expression soak.checkpoints
 soak.growths ← units stats soak.store
 soak.verdict ← units severity slo judge.check soak.asked soak.bands soak.checkpoints soak.dataset soak.found
     soak.growths
-soak.metrics ← units judge.expression judge.monitored judge.run_metrics soak.asked soak.checkpoints soak.found
+soak.metrics ← command units judge.expression judge.monitored judge.run_metrics soak.asked soak.checkpoints soak.found
     soak.growths soak.store
 soak.journal ← units judge.check soak.asked soak.bands soak.checkpoints soak.dataset soak.folder soak.found soak.growths
     soak.metrics soak.store soak.verdict
-soak.totals ← units slo snapshot judge.check judge.expression judge.run_metrics soak.asked soak.found soak.metrics
+soak.totals ← command units slo snapshot judge.check judge.expression judge.run_metrics soak.asked soak.found
+    soak.metrics
 soak.ended ← severity reason events soak.asked soak.checkpoints soak.found soak.verdict
 soak.written ← units slo judge.check judge.expression soak.asked soak.bands soak.checkpoints soak.found soak.growths
     soak.verdict
@@ -457,14 +458,14 @@ trial.trial ← monitors.reading monitors
     trial.recording verify.history
 
 # TOML and pydantic.
-config.tables ← units percentiles protocol plan server_address errors slo stats judge.check judge.verdict compare.metric
-    compare.settings smoke.limits faults.kinds host monitors.json_path monitors.kinds monitors.metric
+config.tables ← command units percentiles protocol plan server_address errors slo stats judge.check judge.verdict
+    compare.metric compare.settings smoke.limits faults.kinds host monitors.json_path monitors.kinds monitors.metric
     judge.expression soak.bands web
 config.document ← units errors secret config.tables
 config.told ← split units errors server_address server_plan plan stats judge.verdict judge.judging compare.settings
     smoke.limits faults.fault faults.kinds judge.expression monitors.plan monitors config.tables
     judge.check soak.bands
-config ← judge.expression host
+config ← command judge.expression host
     units lazy protocol errors escape tls server_address judge.check judge.run_metrics
     faults.fault faults.kinds trial.metrics trial.observed trial.plan trial.scenario
     engine._history engine._sharding config.tables config.document config.told verify.reply verify.step
@@ -475,11 +476,11 @@ verify.fuzz.targets ← errors _codec _resp _memcache _meta _binary judge.expres
     faults.proxy.api web config verify.fuzz
 
 # Events to JSON, and back.
-record.schema ← percentiles phase reason stats judge.check judge.expression
+record.schema ← command percentiles phase reason stats judge.check judge.expression
     compare.metric compare.settings compare.answers
     smoke.criteria faults.fault trial.checks trial.ended trial.observed verify.case verify.checkers.answer
     soak.ended soak.found soak.verdict jobs jobs.load severity
-record.write ← monitors.report
+record.write ← command monitors.report
     units percentiles escape severity reason signs usage snapshot slo overload plan events stats
     judge.check
     compare.shape compare.metric compare.candidate compare.round compare.answers smoke.ended record.schema
@@ -541,7 +542,7 @@ selftest.bench ← units errors events judge.verdict selftest.reach runner libra
 
 # The command.
 cli.options ← units errors escape plan verify.tape verify.kinds
-cli.flags ← protocol errors escape plan config cli.options
+cli.flags ← command protocol errors escape plan config cli.options
 cli ← monitors.plan
     errors escape secret severity reason server_address server_plan usage plan events stats judge.judging
     compare.answers selftest.reach faults.operator_thread faults.bench host target.talk runner compare config.tables

@@ -203,9 +203,9 @@ def sending(protocol: str = "resp", **workload: Any) -> Plan:
     [
         ({}, SmokeLimits(hit_rate=None), "switched off (smoke.hit_rate)"),
         ({"protocol": "ping"}, SmokeLimits(), "this protocol has no GET"),
-        ({"weights": Weights(0, 1, 0)}, SmokeLimits(), "this load has no GET"),
+        ({"weights": Weights(set=1)}, SmokeLimits(), "this load has no GET"),
         (
-            {"weights": Weights(1, 0, 0), "prefill": False},
+            {"weights": Weights(get=1), "prefill": False},
             SmokeLimits(),
             "this load reads keys that nothing writes",
         ),
@@ -220,9 +220,9 @@ def test_a_hit_rate_is_asked_for_only_where_sets_precede_gets(
     assert (found.passed, found.found) == (None, why)
 
 
-@pytest.mark.parametrize("told", [{"prefill": True}, {"backfill_on_miss": True}, {"weights": Weights(99, 1, 0)}])
+@pytest.mark.parametrize("told", [{"prefill": True}, {"backfill_on_miss": True}, {"weights": Weights(get=99, set=1)}])
 def test_keys_that_are_written_in_any_way_must_be_hit(told: dict[str, Any]) -> None:
-    plan = sending(**{"weights": Weights(1, 0, 0), "prefill": False, **told})
+    plan = sending(**{"weights": Weights(get=1), "prefill": False, **told})
     misses = {"get": Tally(planned=2000, ok=2000, misses=2000)}
     assert missed(WELL, result(plan=plan, tallies=misses)) == ["hit rate"]
 

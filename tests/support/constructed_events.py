@@ -206,7 +206,7 @@ def closed_loop() -> list[Event]:
 
 
 def schedule() -> list[Event]:
-    the_plan = plan(rate_per_s=1000.0, weights=Weights(70, 20, 10), backfill=True)
+    the_plan = plan(rate_per_s=1000.0, weights=Weights(get=70, set=20, delete=10), backfill=True)
     tallies = good(2100, 600, misses=100) | {
         "delete": Tally(planned=300, ok=300, hits=200, misses=100),
         "backfill": Tally(planned=100, ok=100, hits=100),
@@ -401,7 +401,9 @@ def busy() -> list[Event]:
         ok_in_time=3 * (count - 1000),
         cpu_ns=10**12,
     )
-    the_plan = plan(rate_per_s=12_345_678.5, endpoints=9, cpus=True, weights=Weights(1, 1, 1), backfill=True)
+    the_plan = plan(
+        rate_per_s=12_345_678.5, endpoints=9, cpus=True, weights=Weights(get=1, set=1, delete=1), backfill=True
+    )
     return [
         Configured(the_plan, "0.1.0", wall_s=START_S),
         *phases("connect", "prefill", "warmup", "measure", "drain"),

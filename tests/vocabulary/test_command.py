@@ -8,9 +8,13 @@ from counted import snapshot_of
 from loadgen._memcache import Memcache
 from loadgen._request import KIND_NAMES, ROWS, Commands
 from loadgen._resp import Resp
-from loadgen.command import APART, COMMANDS, Kind
+from loadgen.command import APART, COMMANDS, MIXED, READING, Kind
+from loadgen.compare.shape import Shape
+from loadgen.config import judging, load, resolve
 from loadgen.engine._pipeline_face import PipelineFace
 from loadgen.engine._recorder import Recorder
+from loadgen.judge.run_metrics import vocabulary
+from loadgen.plan import Weights
 
 OTHERS = Commands(
     [("look", "read", True), ("put", "write", True), ("put again", "write", False), ("hail", "ask", True)]
@@ -22,6 +26,22 @@ def test_compiled_code_has_the_same_rows_and_kinds() -> None:
     assert tuple(COMMANDS) == ROWS
     assert tuple(Kind) == KIND_NAMES
     assert {"backfill", "noop"} == APART
+
+
+def test_a_row_of_the_table_is_a_command_that_can_be_configured_judged_and_stored() -> None:
+    """Weights, objectives, selectors of checks and stored mixes follow from the table."""
+    assert {"get"} == set(READING)
+    for name in MIXED:
+        given = ["workload.commands={get=0, set=0}", f"workload.commands.{name}=3", f"slo.{name}.p99=1ms"]
+        config = load(None, given)
+        plan, judged = resolve(config), judging(config)
+        assert plan.workload.weights == Weights(**{name: 1})
+        assert plan.mix == tuple((each, int(each == name)) for each in MIXED)
+        assert [objective.command for objective in judged.slo] == [name]
+        assert Shape.read(Shape.of(plan).record()).weights == plan.workload.weights
+        assert name in vocabulary(nodes=1, phases=0).axes["command"].words
+    with pytest.raises(TypeError, match="no commands of a mix: frob"):
+        Weights(frob=1)
 
 
 def test_a_table_has_room_for_sixteen_commands_each_of_another_name() -> None:

@@ -32,6 +32,7 @@ from loadgen.output.pictures.svg import svg
 from loadgen.output.reports.annotations import annotations
 from loadgen.output.reports.junit import junit
 from loadgen.output.reports.markdown import markdown
+from loadgen.plan import Weights
 
 # What reads our outputs takes each of these for something else than text.
 HOSTILE = [
@@ -163,6 +164,8 @@ def said(value: Any, words: str, name: str = "") -> Any:
     if isinstance(value, Histogram):
         # No text is in it, and its payload takes longer to write than all the rest.
         return Histogram()
+    if isinstance(value, Weights):
+        return value
     if isinstance(value, str):
         return words if type(value) is str and name in SAID else value
     if isinstance(value, tuple):

@@ -6,9 +6,10 @@ The amount of load, rate and time, is not part of a shape.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from loadgen.command import ALWAYS_STORED, MIXED
 from loadgen.plan import Life, Plan, Weights
 from loadgen.units import NS_PER_S, format_duration
 
@@ -67,7 +68,7 @@ class Shape:
         """
         found = {field.name: record.get(field.name) for field in fields(cls)}
         if (weights := found["weights"]) is not None:
-            found["weights"] = Weights(weights["get"], weights["set"], weights["delete"])
+            found["weights"] = Weights(**{name: weights.get(name, 0) for name in MIXED})
         shape = cls(**found)
         match record.get("loop"):
             case "open":
@@ -78,7 +79,8 @@ class Shape:
 
     def record(self) -> dict[str, Any]:
         """Return the known fields, as a record has them."""
-        return {name: value for name, value in asdict(self).items() if value is not None}
+        known = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {name: _stored(value) for name, value in known.items() if value is not None}
 
     def or_else(self, other: Shape) -> Shape:
         """Return this shape, with its unknown fields taken from another."""
@@ -100,10 +102,15 @@ def _reconnect(life: Life) -> str:
     return f"{every}, {life.reconnect_by}"
 
 
+def _stored(value: object) -> object:
+    """Return a value as a record has it."""
+    if isinstance(value, Weights):
+        return {name: weight for name, weight in value.items() if weight or name in ALWAYS_STORED}
+    return value
+
+
 def _words(value: object) -> str:
     """Return a value in the words of a config file; weights as their shares."""
     if isinstance(value, Weights):
-        weights = asdict(value)
-        whole = sum(weights.values())
-        return " / ".join(f"{weight / whole:.0%} {command}" for command, weight in weights.items() if weight)
+        return " / ".join(f"{share:.0%} {command}" for command, share in value.shares.items())
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 
+from loadgen.command import MIXED, READING
 from loadgen.config.document.document import Document
 from loadgen.config.document.problem import Problem
-from loadgen.config.tables.objectives import COMMANDS, Percentiles
+from loadgen.config.tables.objectives import Percentiles
 from loadgen.config.tables.refused import ProblemCode
 from loadgen.config.tables.schema import Config, General, Keyspace
 from loadgen.config.tables.table import Path
@@ -89,7 +90,7 @@ def _not_acted_on_here(config: Config, document: Document) -> Iterator[tuple[Pat
             "takes the server for empty: a value that was there before this load is one that nobody wrote to "
             "loadgen check; write every key first, by prefill",
         )
-    if workload.backfill_on_miss and workload.commands.get == 0:
+    if workload.backfill_on_miss and not any(workload.commands.weights[name] for name in READING):
         yield ("workload", "backfill_on_miss"), "is not acted on: with get = 0 nothing is read, and so nothing missed"
 
 
@@ -148,7 +149,7 @@ def _of_the_search(config: Config) -> Iterator[tuple[Path, str]]:
         yield ("slo",), "is not acted on: the search has limits of its own, in workload.saturation_search.slo"
         return
     for command, table in slo.by_command():
-        for name in type(table).model_fields.keys() - Percentiles.model_fields.keys() - set(COMMANDS):
+        for name in type(table).model_fields.keys() - Percentiles.model_fields.keys() - set(MIXED):
             yield ("slo", *([command] if command else []), name), "is not acted on: a search keeps to percentiles only"
 
 

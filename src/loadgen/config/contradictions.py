@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from loadgen.command import MIXED, READING
 from loadgen.config import connection_life
 from loadgen.config.document.problem import Problem
 from loadgen.config.memcache_contradictions import memcache_contradictions
@@ -299,12 +300,12 @@ def _protocol_takes_the_time_to_live(config: Config) -> Iterator[Problem]:
 
 
 def _some_command_has_weight(config: Config) -> Iterator[Problem]:
-    commands = config.workload.commands
-    if commands.get == commands.set == commands.delete == 0:
+    if not any(config.workload.commands.weights.values()):
         yield Problem(
             (_COMMANDS,),
             ProblemCode.NOTHING_TO_SEND,
-            "every weight is 0, so there is nothing to send; give one of get, set and delete a weight",
+            "every weight is 0, so there is nothing to send; "
+            f"give one of {', '.join(MIXED[:-1])} and {MIXED[-1]} a weight",
         )
 
 
@@ -396,7 +397,7 @@ def _phases_fit_a_plan(config: Config) -> Iterator[Problem]:
 
 def _objectives_can_be_judged(config: Config) -> Iterator[Problem]:
     """Yield each objective without requests to judge: a verdict that left it out would look like a yes."""
-    slo, commands, ping = config.slo, config.workload.commands, not PROTOCOLS[config.target.protocol].has_keys
+    slo, weights, ping = config.slo, config.workload.commands.weights, not PROTOCOLS[config.target.protocol].has_keys
     for command, table in slo.by_command() if slo is not None else ():
         if command and ping:
             yield Problem(
@@ -404,17 +405,22 @@ def _objectives_can_be_judged(config: Config) -> Iterator[Problem]:
                 ProblemCode.NEVER_JUDGED,
                 f'can never be judged, as the protocol "ping" sends no {command}; write its objectives in [slo]',
             )
-        elif command and getattr(commands, command) == 0:
+        elif command and weights[command] == 0:
             yield Problem(
                 (("slo", command), (*_COMMANDS, command)),
                 ProblemCode.NEVER_JUDGED,
                 f"can never be judged, as workload.commands.{command} is 0; leave it out, or give {command} a weight",
             )
-        elif isinstance(table, GetSlo) and table.hit_rate_min is not None and (ping or commands.get == 0):
+        elif (
+            isinstance(table, GetSlo)
+            and table.hit_rate_min is not None
+            and (ping or not any(weights[name] for name in READING))
+        ):
             yield Problem(
-                (("slo", "hit_rate_min"), (*_COMMANDS, "get")),
+                (("slo", "hit_rate_min"), (*_COMMANDS, READING[0])),
                 ProblemCode.NEVER_JUDGED,
-                "can never be judged, as no GET is sent; leave it out, or give get a weight",
+                f"can never be judged, as no {' and no '.join(map(str.upper, READING))} is sent; leave it out, or give "
+                f"{READING[0]} a weight",
             )
 
 

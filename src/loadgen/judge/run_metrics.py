@@ -11,6 +11,7 @@ from fractions import Fraction
 from itertools import accumulate
 
 from loadgen import slo
+from loadgen.command import MIXED
 from loadgen.events import PhaseCounted, Result, Sample
 from loadgen.faults.report import Outage
 from loadgen.judge.check import Check
@@ -23,9 +24,6 @@ from loadgen.percentiles import PERCENTILES
 from loadgen.plan import Plan
 from loadgen.snapshot import Snapshot, Tally
 from loadgen.usage import Usage
-
-COMMANDS = ("get", "set", "delete")
-"""The selectors of commands. The protocol "ping" has one command, and no selector."""
 
 _PARTS = ("command", "phase")
 
@@ -101,7 +99,7 @@ def vocabulary(
     """
     monitors = monitors or {}
     axes = {
-        "command": Axis(COMMANDS if has_keys else ()),
+        "command": Axis(MIXED if has_keys else ()),  # "ping" has one command, and no selector
         "phase": Axis(counted="phase", most=phases),
         "node": Axis(counted="node", most=nodes),
         MONITOR: Axis(tuple(monitors)),
@@ -234,9 +232,8 @@ def value_of(name: str, measured: Snapshot, length_ns: int, command: str, ok: in
     if name == "throughput":
         in_time = measured.ok_in_time if command == "all" else tally.ok
         return Fraction(in_time if ok is None else ok, length_ns) if length_ns else Unknown("nothing was measured")
-    get = measured.tally("get")
-    answered = get.hits + get.misses
-    return Fraction(get.hits, answered) if answered else Unknown("no GET got a good reply")
+    hits, misses = measured.lookups
+    return Fraction(hits, hits + misses) if hits + misses else Unknown("no GET got a good reply")
 
 
 def _percentile(measured: Snapshot, q: float, command: str) -> Scalar:

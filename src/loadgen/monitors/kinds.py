@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from loadgen.command import MIXED
 from loadgen.judge.expression.dimension import PER
 
 
@@ -103,7 +104,7 @@ PID = "{pid}"
 
 _WORD = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}", re.ASCII)
 _TAKEN = ("and", "or", "not", *PER)
-_SELECTORS = ("get", "set", "delete", "phase", "node", "all")
+_SELECTORS = (*MIXED, "phase", "node", "all")
 """The selectors of checks that are not monitors' names."""
 
 

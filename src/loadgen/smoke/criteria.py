@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from loadgen.command import READING
 from loadgen.escape import printable
 from loadgen.events import Result
 from loadgen.judge.diagnosis import because
@@ -143,15 +144,15 @@ def _p999(limits: SmokeLimits, measured: Snapshot) -> Check:
 
 def _hit_rate(limits: SmokeLimits, plan: Plan, measured: Snapshot) -> Check:
     why_not = _no_hits_asked(limits, plan)
-    get = measured.tallies.get("get")
-    if not why_not and (get is None or not get.hits + get.misses):
+    hits, misses = measured.lookups
+    answered = hits + misses
+    if not why_not and not answered:
         why_not = "no GET got a good reply"
-    if why_not or limits.hit_rate is None or get is None:
+    if why_not or limits.hit_rate is None:
         return Check("hit rate", None, why_not)
-    answered = get.hits + get.misses
-    share = get.hits / answered
+    share = hits / answered
     shown, limit = percent_beside(share, limits.hit_rate)
-    found = f"{shown} ({get.hits:,} of {answered:,} GETs)"
+    found = f"{shown} ({hits:,} of {answered:,} {'GETs' if not measured.tally('mget').ok else 'keys'})"
     if not limits.hit_rate:
         return Check("hit rate", share > 0, found, "> 0")
     return Check("hit rate", share >= limits.hit_rate, found, f">= {limit}")
@@ -163,9 +164,9 @@ def _no_hits_asked(limits: SmokeLimits, plan: Plan) -> str:
         return "switched off (smoke.hit_rate)"
     if not plan.target.speaks.has_keys:
         return "this protocol has no GET"
-    if not plan.workload.weights.get:
+    if not any(plan.workload.weights[name] for name in READING):
         return "this load has no GET"
-    if not (plan.workload.weights.set or plan.workload.prefill or plan.workload.backfill_on_miss):
+    if not (plan.workload.weights["set"] or plan.workload.prefill or plan.workload.backfill_on_miss):
         return "this load reads keys that nothing writes"
     return ""
 

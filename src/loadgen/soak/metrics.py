@@ -9,11 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 
+from loadgen.command import MIXED
 from loadgen.judge.expression.dimension import COUNT, PER_TIME
 from loadgen.judge.expression.value import Between, Scalar, Series, Unknown, exact
 from loadgen.judge.expression.vocabulary import MONITOR, Axis, Known, Over, Vocabulary
 from loadgen.judge.monitored import OF_MONITORS
-from loadgen.judge.run_metrics import COMMANDS, NAMES
+from loadgen.judge.run_metrics import NAMES
 from loadgen.soak import growths
 from loadgen.soak.asked import LOAD, Asked, monitor_of, series_of
 from loadgen.soak.checkpoints import AFTER_S
@@ -46,7 +47,7 @@ def vocabulary(asked: Asked) -> Vocabulary:
     for column, known in asked.series.items():
         if not asked.of_load(column):
             monitors.setdefault(monitor_of(column), {})[series_of(column)] = known
-    axes = {"command": Axis(COMMANDS), MONITOR: Axis(tuple(monitors))}
+    axes = {"command": Axis(MIXED), MONITOR: Axis(tuple(monitors))}
     return Vocabulary({**_bare(asked), **OF_LOADS, **OF_MONITORS}, axes, monitors)
 
 

@@ -6,13 +6,14 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from loadgen import slo
+from loadgen.command import MIXED
 from loadgen.judge.check import Check
 from loadgen.judge.expression.mistake import Malformed
 from loadgen.judge.expression.parser import parse
 from loadgen.judge.expression.syntax import series_named
 from loadgen.judge.expression.value import Scalar
 from loadgen.judge.expression.vocabulary import Known
-from loadgen.judge.run_metrics import COMMANDS, NAMES, in_interval, value_of
+from loadgen.judge.run_metrics import NAMES, in_interval, value_of
 from loadgen.slo import Unit
 from loadgen.snapshot import Snapshot
 from loadgen.soak.asked import LOAD
@@ -32,7 +33,7 @@ def columns(checks: Iterable[Check]) -> dict[str, Known]:
         except Malformed:
             continue
         for name in names:
-            command = next((each.word for each in name.selectors if each.word in COMMANDS), "all")
+            command = next((each.word for each in name.selectors if each.word in MIXED), "all")
             if name.name in OF_LOADS and NAMES[name.name].over is not None:
                 named.append((name.name, command))
     return {_column(name, command): NAMES[name] for name, command in named}
@@ -66,7 +67,7 @@ def totals(measured: Snapshot, length_ns: int, opened: int, objectives: Iterable
         values[name] = _value(name, measured, length_ns, "all")
         if "command" in OF_LOADS[name].axes:
             for command in measured.commands:
-                if command in COMMANDS:
+                if command in MIXED:
                     values[f"{name}[{command}]"] = _value(name, measured, length_ns, command)
     found = tuple(_objective(each) for each in slo.check(objectives, measured, length_ns))
     return Totals(length_ns / NS_PER_S, values, found)

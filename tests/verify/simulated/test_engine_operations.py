@@ -45,7 +45,7 @@ def plan_on(*servers: BuiltinServer, requests: int = 200) -> Plan:
     return Plan(
         Target("resp", tuple(server.endpoint for server in servers)),
         Wire(sum(connections), 4, 4, S, S, "roundrobin"),
-        Workload(Keyspace(100, 16, "uniform", 1.0), Weights(1, 1, 0), 64, prefill=True),
+        Workload(Keyspace(100, 16, "uniform", 1.0), Weights(get=1, set=1), 64, prefill=True),
         Load(0, 0, 0, requests=requests),
         1,
         (WorkerPlan(1, None, connections, 1.0, 0, 100),),

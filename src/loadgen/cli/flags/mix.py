@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
+from loadgen.command import MIXED
 from loadgen.plan import Weights
-
-COMMANDS = ("get", "set", "delete")
 
 
 def read_mix(text: str) -> Weights:
     """Return the weights of `get=80,set=20`; a command that is left out has weight 0. Raises ValueError."""
-    weights = dict.fromkeys(COMMANDS, 0)
+    weights = dict.fromkeys(MIXED, 0)
     shape = "write weights in whole numbers, such as get=80,set=20"
     for part in text.split(","):
         name, equals, number = (piece.strip() for piece in part.partition("="))
         if not equals or not _is_weight(number):
             raise ValueError(f'"{text[:60]}" is not a mix; {shape}')
         if name.lower() not in weights:
-            raise ValueError(f'there is no command "{name[:40]}" here; there are {", ".join(COMMANDS)}')
+            raise ValueError(f'there is no command "{name[:40]}" here; there are {", ".join(MIXED)}')
         weights[name.lower()] = int(number)
     if not any(weights.values()):
         raise ValueError(f"every weight is 0, so there is nothing to send; {shape}")

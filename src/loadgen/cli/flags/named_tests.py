@@ -26,7 +26,7 @@ class NamedTest:
         """Return the configuration keys that make a load this test."""
         if self.weights is None:
             return {"target.protocol": "ping"}
-        return {f"workload.commands.{name}": getattr(self.weights, name) for name in ("get", "set", "delete")}
+        return {f"workload.commands.{name}": weight for name, weight in self.weights.items()}
 
 
 PING = NamedTest("PING_MBULK", None)
@@ -35,8 +35,8 @@ PING = NamedTest("PING_MBULK", None)
 TESTS = {
     "ping": PING,
     "ping_mbulk": PING,
-    "set": NamedTest("SET", Weights(get=0, set=1, delete=0)),
-    "get": NamedTest("GET", Weights(get=1, set=0, delete=0)),
+    "set": NamedTest("SET", Weights(set=1)),
+    "get": NamedTest("GET", Weights(get=1)),
 }
 
 LACKING = (

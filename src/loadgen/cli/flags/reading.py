@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from loadgen.cli.flags import memtier
 from loadgen.cli.flags.address import GivenTarget, read_credentials, target_of
-from loadgen.cli.flags.mix import COMMANDS, read_mix, read_ratio
+from loadgen.cli.flags.mix import read_mix, read_ratio
 from loadgen.cli.flags.named_tests import REQUESTS, NamedTest, tests_of
 from loadgen.cli.options import Given, ended
 from loadgen.config import Flag
@@ -106,8 +106,8 @@ def _mix(given: Given) -> tuple[dict[str, Flag], tuple[str, ...]]:
         weights = read_ratio(word.value) if is_ratio else read_mix(word.value)
     except ValueError as error:
         raise UsageError(ended(f"{word.spelling}: {error}")) from None
-    keys = {f"workload.commands.{name}": Flag(word.spelling, getattr(weights, name)) for name in COMMANDS}
-    if not (is_ratio and weights.set > weights.get):
+    keys = {f"workload.commands.{name}": Flag(word.spelling, weight) for name, weight in weights.items()}
+    if not (is_ratio and weights["set"] > weights["get"]):
         return keys, ()
-    unambiguous = f"--mix set={weights.set},get={weights.get} is unambiguous"
+    unambiguous = f"--mix set={weights['set']},get={weights['get']} is unambiguous"
     return keys, (f"{word.spelling} {word.value}: SET:GET, as in memtier; {unambiguous}",)

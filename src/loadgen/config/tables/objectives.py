@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, create_model, model_validator
 
+from loadgen.command import MIXED, READING
 from loadgen.config.tables.refused import ProblemCode, Refused
 from loadgen.config.tables.table import Table
 from loadgen.config.tables.values import MAX_RATE_PER_S, RATE_IN_TEXT, Number, PositiveDuration, Share, Tolerance
@@ -16,9 +17,6 @@ from loadgen.stats.trial import Limit
 
 _METRICS = (*PERCENTILES, "errors", "timeouts", "hit_rate_min", "throughput_min")
 """The metrics, in the order in which they are shown."""
-
-COMMANDS = ("get", "set", "delete")
-"""The commands that can have objectives of their own. The protocol "ping" sends only PING, which [slo] judges."""
 
 
 class Percentiles(Table):
@@ -70,19 +68,27 @@ class GetSlo(CommandSlo):
     )
 
 
-class Slo(GetSlo):
+class _Objectives(GetSlo):
     """The objectives of the result, over all commands; those of one command alone are in [slo.get] and so on."""
-
-    get: GetSlo | None = Field(default=None)
-    set: CommandSlo | None = Field(default=None)
-    delete: CommandSlo | None = Field(default=None)
 
     def by_command(self) -> Iterator[tuple[str, CommandSlo]]:
         """Yield each table with its command: this table first, with an empty command."""
         yield "", self
-        for command in COMMANDS:
+        for command in MIXED:
             if (table := getattr(self, command)) is not None:
                 yield command, table
+
+
+if TYPE_CHECKING:
+    Slo = _Objectives
+else:
+    # A table for each command of a mix. The protocol "ping" sends only PING, which [slo] judges.
+    Slo = create_model(
+        "Slo",
+        __base__=_Objectives,
+        __doc__=_Objectives.__doc__,
+        **{name: ((GetSlo if name in READING else CommandSlo) | None, Field(default=None)) for name in MIXED},
+    )
 
 
 def objectives(slo: Slo | None) -> tuple[Objective, ...]:

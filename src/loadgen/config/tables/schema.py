@@ -7,9 +7,9 @@ and of cachecannon, whose files load unchanged, plus keys of our own, which `for
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, create_model, field_validator, model_validator
 
 from loadgen.config.tables.band import BandTable
 from loadgen.config.tables.check import CheckTable
@@ -47,7 +47,7 @@ from loadgen.config.tables.values import (
     TlsVersion,
 )
 from loadgen.judge.verdict import VerdictLimits
-from loadgen.plan import MAX_DATABASE
+from loadgen.plan import MAX_DATABASE, Weights
 from loadgen.protocol import PROTOCOLS
 from loadgen.units import format_duration, parse_count
 
@@ -488,12 +488,29 @@ class Keyspace(Table):
         return self.length - len(self.prefix)
 
 
-class Commands(Table):
+class _Mix(Table):
     """The command mix, as weights: only their ratios matter."""
 
-    get: Count = Field(default=80, ge=0, le=2**32, description="The weight of GET.")
-    set: Count = Field(default=20, ge=0, le=2**32, description="The weight of SET.")
-    delete: Count = Field(default=0, ge=0, le=2**32, description="The weight of DELETE.")
+    @property
+    def weights(self) -> Weights:
+        """The weight of each command."""
+        return Weights(**self.model_dump())
+
+
+_DEFAULT_MIX = Weights(get=80, set=20)
+
+if TYPE_CHECKING:
+    Commands = _Mix
+else:
+    Commands = create_model(
+        "Commands",
+        __base__=_Mix,
+        __doc__=_Mix.__doc__,
+        **{
+            name: (Count, Field(default=weight, ge=0, le=2**32, description=f"The weight of {name.upper()}."))
+            for name, weight in _DEFAULT_MIX.items()
+        },
+    )
 
 
 class Values(Table):

@@ -5,7 +5,6 @@ The plan of a server to be started is made here too.
 
 from __future__ import annotations
 
-import math
 import os
 import socket
 import stat
@@ -16,7 +15,7 @@ from typing import Any
 from loadgen.config.tables import schema
 from loadgen.config.tables.cpu_list import parse_cpu_list
 from loadgen.config.tables.password import password, sentinel_password
-from loadgen.config.tables.schema import Commands, Config
+from loadgen.config.tables.schema import Config
 from loadgen.config.told.profile import phases, profile
 from loadgen.config.told.split import worker_count
 from loadgen.config.told.tls import tls_plan
@@ -32,7 +31,6 @@ from loadgen.plan import (
     Plan,
     Reads,
     Target,
-    Weights,
     Wire,
     WorkerPlan,
     Workload,
@@ -86,7 +84,7 @@ def resolve(config: Config, cpus: tuple[int, ...] = ()) -> Plan:
                 zipf_exponent=workload.keyspace.zipf_exponent,
                 prefix=workload.keyspace.prefix,
             ),
-            weights=_lowest_terms(workload.commands),
+            weights=workload.commands.weights.lowest_terms,
             value_bytes=workload.values.length,
             ttl_ns=workload.values.ttl,
             prefill=workload.prefill,
@@ -206,12 +204,6 @@ def _workers(config: Config, seed: int, given: tuple[int, ...]) -> tuple[WorkerP
         servers=config.target.servers,
         keys=config.workload.keyspace.count,
     )
-
-
-def _lowest_terms(commands: Commands) -> Weights:
-    """Return the mix in its smallest whole numbers, so that 80:20 and 4:1 are the same plan."""
-    shared = math.gcd(commands.get, commands.set, commands.delete)
-    return Weights(get=commands.get // shared, set=commands.set // shared, delete=commands.delete // shared)
 
 
 MOST_ADDRESSES = 16

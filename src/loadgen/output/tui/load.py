@@ -123,9 +123,9 @@ class Load:
             self.measured = self.measured + event.interval.latency()
             self.ended += ended
             self.failed += failed
-            get = event.interval.tally("get")
-            self.hits += get.hits
-            self.misses += get.misses
+            hits, misses = event.interval.lookups
+            self.hits += hits
+            self.misses += misses
 
     def monitored(self, event: Monitored) -> None:
         self.readings[event.reading.monitor] += 1

@@ -17,7 +17,7 @@ from loadgen.percentiles import IN_ROWS, percentiles
 from loadgen.phase import Push
 from loadgen.plan import LoadPhase, Plan, Segment
 from loadgen.slo import Unit
-from loadgen.snapshot import LEAST_BEYOND, Backlog, ConnectionCounts, Histogram, Snapshot, Tally
+from loadgen.snapshot import LEAST_BEYOND, Backlog, ConnectionCounts, Histogram, Snapshot
 from loadgen.units import NS_PER_MS, NS_PER_S, NS_PER_US, format_duration
 from loadgen.usage import ServerReport
 
@@ -78,14 +78,8 @@ def mix(plan: Plan, spell: Spell = str) -> str:
     """Return the mix of commands: weights of 80 and 20, or of 4 and 1, are "80% GET, 20% SET"."""
     if not plan.target.speaks.has_keys:
         return "PING"
-    weights = {
-        "GET": plan.workload.weights.get,
-        "SET": plan.workload.weights.set,
-        "DELETE": plan.workload.weights.delete,
-    }
-    whole = sum(weights.values())
-    shares = {command: f"{100 * weight / whole:.3g}" for command, weight in weights.items() if weight}
-    return ", ".join(f"{figures.percent(share, spell)} {command}" for command, share in shares.items())
+    shares = {command: f"{100 * share:.3g}" for command, share in plan.workload.weights.shares.items()}
+    return ", ".join(f"{figures.percent(share, spell)} {command.upper()}" for command, share in shares.items())
 
 
 def keyspace(plan: Plan, spell: Spell = str) -> str:
@@ -191,14 +185,14 @@ def bandwidth(result: Result, snapshot: Snapshot) -> str:
 
 def hit_rate(result: Result, spell: Spell = str) -> str:
     """Return the hit rate with its counts; empty when no GET was answered, as the rate is then unknown, not 0 %."""
-    get = result.measured.tallies.get("get", Tally())
+    hits, misses = result.measured.lookups
     rate = figures.share(result.measured.hit_rate, 2)
     if rate == figures.NOTHING:
         return ""
     if spell is str:
-        return f"{rate}% ({get.hits} hits, {get.misses} misses)"
-    misses = "1 miss" if get.misses == 1 else f"{spell(get.misses)} misses"
-    return f"{figures.percent(rate, spell)} ({figures.plural(get.hits, 'hit', spell)}, {misses})"
+        return f"{rate}% ({hits} hits, {misses} misses)"
+    missed = "1 miss" if misses == 1 else f"{spell(misses)} misses"
+    return f"{figures.percent(rate, spell)} ({figures.plural(hits, 'hit', spell)}, {missed})"
 
 
 def errors(ended: LoadEnded, spell: Spell = str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from loadgen.command import APART
+from loadgen.command import APART, MIXED
 from loadgen.events import Configured, PhaseBegan, PhaseCounted, Result, Sample, TopologyChanged
 from loadgen.faults.report import Outage
 from loadgen.judge.judging import Judging
@@ -105,7 +105,7 @@ def plan(record: Fields) -> Plan:
                 zipf_exponent=float(record.may("zipf_exponent", 0.0)),
                 prefix=str(record.may("key_prefix", "")),
             ),
-            weights=Weights(weights.count("get"), weights.count("set"), weights.count("delete")),
+            weights=Weights(**{name: int(weights.may(name, 0)) for name in MIXED}),
             value_bytes=record.count("value_size"),
             ttl_ns=record.ns("ttl_secs") if record.may("ttl_secs") else 0,
             prefill=bool(record.get("prefill", False)),

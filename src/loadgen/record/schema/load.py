@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from loadgen.command import ALWAYS_STORED, MIXED
 from loadgen.record.schema.shape import COUNT, NUMBER, TEXT, TRUTH, Schema, object_of
 
 LOAD: Schema = {
@@ -18,7 +19,9 @@ LOAD: Schema = {
     "key_distribution": TEXT,
     "value_size": COUNT,
     "ttl_secs": NUMBER,
-    "weights": object_of({"get": COUNT, "set": COUNT, "delete": COUNT}),
+    "weights": object_of(
+        dict.fromkeys(ALWAYS_STORED, COUNT), dict.fromkeys([name for name in MIXED if name not in ALWAYS_STORED], COUNT)
+    ),
     "prefill": TRUTH,
     "backfill_on_miss": TRUTH,
     "arrival": {"enum": ["constant", "poisson"]},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from loadgen.command import MIXED
 from loadgen.record.schema.accounts import COMMANDS, CONNECTIONS, COUNTS, PUSHES, TOTALS, VERDICT
 from loadgen.record.schema.field import field, fields, part, record
 from loadgen.record.schema.history import HISTORY
@@ -26,6 +27,9 @@ from loadgen.record.schema.shape import (
     object_of,
 )
 from loadgen.record.schema.trial import AT, AT_OR_NULL, REPORT
+
+ALWAYS_IN_RESULT = ("get", "set")
+"""The commands that have an object of their own in a result even where none was sent."""
 
 WORKER_SIGNS = part(
     field("index", COUNT, "from 0"),
@@ -197,12 +201,12 @@ RESULT = record(
     fields(dict.fromkeys(("rx_bytes", "tx_bytes"), COUNT), "bytes received and sent in the measure phase"),
     fields(dict.fromkeys(("rx_bps", "tx_bps"), COUNT), "the same as **bits** per second"),
     fields(
-        dict.fromkeys(("get", "set", "delete", "backfill_set"), COMMAND_US),
+        dict.fromkeys((*MIXED, "backfill_set"), COMMAND_US),
         (
             "by command: `count` (replies before the timeout) and the fields of `sample` from `p50_us` on. "
-            "`delete` and `backfill_set` only when there was one"
+            "Those but `get` and `set` only when there was one"
         ),
-        optional=("delete", "backfill_set"),
+        optional=(*(name for name in MIXED if name not in ALWAYS_IN_RESULT), "backfill_set"),
     ),
     field("conns_active", COUNT, "connections that were ready at the end"),
     field("conns_failed", COUNT, "as `connections.failed`"),

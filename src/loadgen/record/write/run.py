@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from loadgen.command import MIXED
 from loadgen.compare.shape import Shape
 from loadgen.events import Configured, PhaseBegan, PhaseCounted, Result, Sample, TopologyChanged, per_s
 from loadgen.faults.report import Outage
 from loadgen.judge.check import Check, Checked
 from loadgen.overload import Overload
 from loadgen.plan import Plan, Segment
+from loadgen.record.schema.result import ALWAYS_IN_RESULT
 from loadgen.record.write import nodes
 from loadgen.record.write.accounts import all_counts, connections, counts, examples, history, pushes, totals, verdict
 from loadgen.record.write.latency import in_ns, in_us, lag_payloads, payloads
@@ -140,7 +142,7 @@ def _usage(used: Usage, sent: int) -> dict[str, Any]:
 
 def result(event: Result) -> dict[str, Any]:
     measured, overall, total = event.measured, event.overall, event.measured.total
-    get = measured.tallies.get("get", Tally())
+    hits, misses = measured.lookups
     return {
         "type": "result",
         "ts": timestamp(event.wall_s),
@@ -153,8 +155,8 @@ def result(event: Result) -> dict[str, Any]:
         "responses_in_time": measured.answered_in_time,
         "errors": total.not_ok,
         "err_pct": percent(total.not_ok / total.planned if total.planned else None),
-        "hits": get.hits,
-        "misses": get.misses,
+        "hits": hits,
+        "misses": misses,
         "hit_pct": percent(measured.hit_rate),
         "throughput": int(event.throughput_per_s),
         "ok_per_s": number(round(event.ok_per_s, 3)),
@@ -162,9 +164,7 @@ def result(event: Result) -> dict[str, Any]:
         "tx_bytes": measured.tx_bytes,
         "rx_bps": int(per_s(8 * measured.rx_bytes, event.duration_ns)),
         "tx_bps": int(per_s(8 * measured.tx_bytes, event.duration_ns)),
-        "get": _command(measured, "get"),
-        "set": _command(measured, "set"),
-        **({"delete": _command(measured, "delete")} if "delete" in measured.commands else {}),
+        **{name: _command(measured, name) for name in MIXED if name in measured.commands or name in ALWAYS_IN_RESULT},
         **({"backfill_set": _command(measured, "backfill")} if "backfill" in measured.commands else {}),
         "conns_active": measured.connections.active,
         "conns_failed": overall.connections.failed,

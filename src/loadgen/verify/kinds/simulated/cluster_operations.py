@@ -96,7 +96,13 @@ MOST_OF_CLUSTER = 2_000
 SHAPE = Shape(
     depths=(1, 2, 8, 64),
     keys=(100, 1000),
-    mixes=(Weights(1, 1, 0), Weights(1, 0, 0), Weights(9, 1, 0), Weights(3, 2, 1), Weights(0, 1, 0)),
+    mixes=(
+        Weights(get=1, set=1),
+        Weights(get=1),
+        Weights(get=9, set=1),
+        Weights(get=3, set=2, delete=1),
+        Weights(set=1),
+    ),
     value_bytes=(64, 16),
 )
 

@@ -128,7 +128,7 @@ ENGINE_KINDS = (
             connections=(8, 16, 32),
             depths=(1, 4, 16),
             keys=(1, 2, 5),
-            mixes=(Weights(1, 1, 0), Weights(1, 4, 0), Weights(0, 1, 0), Weights(2, 2, 1)),
+            mixes=(Weights(get=1, set=1), Weights(get=1, set=4), Weights(set=1), Weights(get=2, set=2, delete=1)),
         ),
         means=(1.0, 0.0, 4.0),
     ),

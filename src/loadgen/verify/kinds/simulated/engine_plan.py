@@ -22,7 +22,7 @@ from loadgen.verify.tape import MOST, SEED, Tape
 
 PROTOCOLS = ("resp", "memcache", "resp3")
 DISTRIBUTIONS = ("roundrobin", "greedy", "random", "least_inflight")
-MIXES = (Weights(1, 1, 0), Weights(1, 0, 0), Weights(9, 1, 0), Weights(3, 2, 1), Weights(0, 1, 0))
+MIXES = (Weights(get=1, set=1), Weights(get=1), Weights(get=9, set=1), Weights(get=3, set=2, delete=1), Weights(set=1))
 FAST = 20_000_000
 """The bytes/s of streams from which values are large: on others they would take all of a case's time."""
 TIMEOUTS_NS = (NS_PER_S, 10 * NS_PER_S, 100 * NS_PER_MS)
@@ -121,6 +121,6 @@ def in_words(plan: Plan) -> str:
         f"{load.requests} requests by {plan.target.protocol} on {wire.connections} connections to "
         f"{len(plan.target.endpoints)} servers, depth {wire.pipeline_depth}, batch {wire.batch_size}, "
         f"{wire.request_distribution}, {loop}, timeout {wire.request_timeout_ns / NS_PER_S:g} s, "
-        f"{workload.keyspace.count} keys, {weights.get}:{weights.set}:{weights.delete}, {workload.value_bytes} bytes"
+        f"{workload.keyspace.count} keys, {':'.join(map(str, weights.values()))}, {workload.value_bytes} bytes"
         f"{', prefill' * workload.prefill}{', backfill' * workload.backfill_on_miss}"
     )
