@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from loadgen.errors import ExitCode
 from loadgen.faults.fault import Fault
 from loadgen.faults.report import FaultReport, Outage
+from loadgen.hosts import AgentHost, HostPart
 from loadgen.judge.check import Checked
 from loadgen.judge.judging import Judging
 from loadgen.monitors.reading import Gap, Reading
@@ -91,6 +92,8 @@ class Configured(Event):
     """The objectives and limits that the result will be judged by."""
     faults: tuple[Fault, ...] = ()
     """The faults that will come over the servers."""
+    agents: tuple[AgentHost, ...] = ()
+    """The machines that send the load; empty where this one does."""
     wall_s: float = field(default_factory=time.time)
     """Unix time."""
 
@@ -386,6 +389,8 @@ class Result(LoadEnded):
     time."""
     changes: tuple[TopologyChanged, ...] = ()
     """The changes of a cluster's nodes in the run, in order of time."""
+    hosts: tuple[HostPart, ...] = ()
+    """The part of each machine, where agents sent the load."""
     by_phase: tuple[PhaseCounted, ...] = ()
     """The counts of each of the plan's phases that was reached; empty where there is one rate."""
 

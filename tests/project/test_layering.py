@@ -32,6 +32,7 @@ reason ← severity
 signs ← algebra
 usage ← units
 snapshot ← algebra command engine._histogram
+hosts ← signs snapshot
 slo ← units percentiles snapshot
 overload ← units snapshot
 split ←
@@ -44,7 +45,7 @@ faults.fault ←
 faults.kinds ← faults.fault
 faults.timeline ← faults.fault
 faults.report ← faults.fault faults.kinds
-events ← units phase errors severity reason signs usage snapshot slo overload plan faults.fault faults.report stats
+events ← hosts units phase errors severity reason signs usage snapshot slo overload plan faults.fault faults.report stats
     judge.judging judge.check monitors.reading monitors.report
 
 # The wire: bytes ↔ requests, compiled, without a clock or a socket.
@@ -165,7 +166,7 @@ monitors.metric ← units judge.expression monitors.series
 monitors ← units escape greeting secret plan judge.expression monitors.reading monitors.plan monitors.json_path
     monitors.kinds monitors.series monitors.metric web target.talk
 worker ← units phase errors secret signs snapshot plan engine._time engine._reactor engine._history engine._engine host
-runner ← topology.ask topology.follow topology.found target.talk units version phase errors escape severity reason signs
+runner ← hosts topology.ask topology.follow topology.found target.talk units version phase errors escape severity reason signs
     usage snapshot slo overload plan events stats
     judge.verdict
     judge.judging judge.diagnosis judge.failures judge.outages judge.check judge.run_metrics faults.kinds
@@ -176,9 +177,19 @@ topology.found ←
 topology.follow ← plan topology.found
 topology.ask ← errors escape plan topology.found
 fleet.frame ←
-fleet.pickled ←
+fleet.pickled ← command engine._histogram phase plan protocol signs snapshot worker
 fleet.channel ←
 fleet.introduction ←
+fleet.token ← errors
+fleet.stdio ←
+fleet.together ← phase snapshot worker runner
+fleet.agent ← units errors signs worker fleet.frame fleet.introduction fleet.pickled fleet.together
+fleet.link ← units escape worker fleet.agent fleet.frame fleet.introduction fleet.pickled
+fleet.switchboard ← units worker runner fleet.agent fleet.channel fleet.link
+fleet.machine ← units version signs worker host selftest.reach fleet.agent fleet.introduction
+fleet.launchers ← units errors host fleet.channel
+fleet.fleet ← units version errors signs split hosts plan worker runner fleet.channel fleet.introduction fleet.launchers
+    fleet.link fleet.switchboard
 compare ← monitors.plan
     units percentiles phase errors severity reason signs server_plan snapshot slo overload plan events
     stats verify.history judge.verdict judge.failures compare.shape compare.metric compare.settings compare.candidate
@@ -543,7 +554,7 @@ selftest.bench ← units errors events judge.verdict selftest.reach runner libra
 # The command.
 cli.options ← units errors escape plan verify.tape verify.kinds
 cli.flags ← command protocol errors escape plan config cli.options
-cli ← monitors.plan
+cli ← fleet.fleet fleet.launchers fleet.token fleet.machine fleet.agent fleet.stdio monitors.plan
     errors escape secret severity reason server_address server_plan usage plan events stats judge.judging
     compare.answers selftest.reach faults.operator_thread faults.bench host target.talk runner compare config.tables
     config output cli.options cli.flags version units faults.fault faults.kinds trial.plan trial.workloads

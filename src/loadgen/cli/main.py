@@ -49,6 +49,7 @@ GROUPS = {
     "set up": {
         "config": "print a configuration, the presets, every key or the schema",
         "selftest": "measure the limits of the generator itself on this host",
+        "agent": "send this machine's part of a load that another one leads",
     },
 }
 VERBS = [verb for verbs in GROUPS.values() for verb in verbs]

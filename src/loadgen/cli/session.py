@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loadgen import config, output
-from loadgen.cli import interrupts
+from loadgen.cli import interrupts, machines
 from loadgen.cli.flags import WITHOUT_FILE, Flags, flags_of
 from loadgen.cli.options import Given
 from loadgen.config import presets
@@ -17,6 +17,7 @@ from loadgen.errors import ExitCode, UsageError
 from loadgen.events import Configured, Event, Result, ServerAwaited
 from loadgen.faults.bench import bench_of
 from loadgen.faults.operator_thread import OperatorThread
+from loadgen.fleet.fleet import Fleet
 from loadgen.host import machine
 from loadgen.judge.judging import Judging
 from loadgen.monitors.plan import MonitorPlan
@@ -59,6 +60,10 @@ class Session:
     outputs: output.Outputs
     identity: str
     """The server's own name and version."""
+    fleet: Fleet | None = None
+    """The agents that send the load; None where this machine does."""
+    dry: bool = False
+    """True when only what agents would do is shown."""
 
     def emit(self, event: Event) -> None:
         self.outputs.emit(event)
@@ -70,19 +75,22 @@ class Session:
 
     def announce(self, plan: Plan, sought: SearchSettings | None = None) -> None:
         """Emit the header of a load."""
-        self.emit(header(self.settings, plan, sought, embedded=self.embedded, identity=self.identity))
+        told = header(self.settings, plan, sought, embedded=self.embedded, identity=self.identity)
+        self.emit(replace(told, agents=self.fleet.hosts(plan)) if self.fleet is not None else told)
 
     def measure(self) -> ExitCode:
         """Run the loads, emit the result of each, and return the exit code of the gravest."""
         found: list[Severity] = []
         for plan in self.plans:
+            self.announce(plan)
+            if self.dry:
+                continue
             found.append(self.measure_one(plan).severity)
             if found[-1] in (Severity.INTERRUPTED, Severity.COULD_NOT_RUN):
                 break
         return Severity.gravest(found).code
 
     def measure_one(self, plan: Plan) -> Result:
-        self.announce(plan)
         stop = Stop()
         with interrupts.caught(stop), beside.opened(self.monitors, plan.target, self.server) as board:
             result = Run(
@@ -90,12 +98,13 @@ class Session:
                 self.emit,
                 judging=self.judging,
                 embedded=self.embedded,
-                ceiling=ceiling_of(plan),
+                ceiling=ceiling_of(plan) if self.fleet is None else self.fleet.ceiling(plan),
                 server=self.server,
                 operator=self.operator,
                 board=board,
                 notes=self.notes,
                 stop=stop,
+                members=self.fleet,
             ).result()
         self.emit(result)
         return result
@@ -105,6 +114,8 @@ class Session:
         settings = config.search_settings(self.settings)
         [plan] = self.plans
         self.announce(plan, settings)
+        if self.dry:
+            return ExitCode.YES
         stop = Stop()
         with interrupts.caught(stop), beside.opened(self.monitors, plan.target, self.server) as board:
             ended = Saturation(
@@ -116,6 +127,7 @@ class Session:
                 server=self.server,
                 board=board,
                 stop=stop,
+                members=self.fleet,
             ).result()
         self.emit(ended)
         return ended.exit_code
@@ -152,7 +164,14 @@ def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
         output.remark(f"warning: {warning}")
     with contextlib.ExitStack() as stack:
         plans, monitors = plans_of(given, flags, settings), config.monitors(settings)
+        where = machines.launcher(given)
+        if where is not None:
+            tests = given.word("tests")
+            machines.refuse(plans[0], tests.spelling if tests is not None else None)
         outputs = stack.enter_context(output.opened(wanted(given, settings)))
+        fleet = stack.enter_context(machines.agents(given, where)) if where is not None else None
+        if fleet is not None:
+            plans = tuple(plan.spread(len(fleet.machines)) for plan in plans)
         own = config.server_plan(settings, name_of(given, flags))
         if given.embedded:
             own = builtin(plans[0].target.protocol)
@@ -166,7 +185,22 @@ def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
         up = stack.enter_context(bench.up(outputs.emit))
         plans = tuple(placed(plan.at(*up.endpoints)) for plan in plans)
         identity = identify(plans[0].target)
-        yield Session(settings, plans, given.embedded, up.server, up.operator, up.notes, monitors, outputs, identity)
+        if where is not None:
+            for words in machines.doubts(plans[0], where):
+                output.remark(f"warning: {words}")
+        yield Session(
+            settings,
+            plans,
+            given.embedded,
+            up.server,
+            up.operator,
+            up.notes,
+            monitors,
+            outputs,
+            identity,
+            fleet,
+            dry=bool(given.get("dry_run")),
+        )
 
 
 def ceiling_of(plan: Plan) -> Ceiling | None:

@@ -5,9 +5,9 @@ An ordinary pickle can have any function called. These can name classes of the v
 
 from __future__ import annotations
 
+import importlib
 import io
 import pickle
-import sys
 from enum import Enum
 from typing import Any
 
@@ -27,6 +27,9 @@ _ROOMS = (
 )
 """The modules whose classes may be named; with a dot at the end, all modules of a room."""
 
+_MAKER = "from_bytes"
+"""The class method that makes a histogram."""
+
 
 class UnknownMessageError(Exception):
     """Bytes that are no message of loadgen's."""
@@ -34,13 +37,12 @@ class UnknownMessageError(Exception):
 
 class _Vocabulary(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
-        """Return a class of the vocabulary, or a class method of one. Raises UnpicklingError for all else."""
-        if module == "builtins" and name == "getattr":
-            return _class_method
+        """Return a class of the vocabulary, or the maker of a histogram. Raises UnpicklingError for all else."""
         if any(module.startswith(room) if room.endswith(".") else module == room for room in _ROOMS):
-            found = getattr(sys.modules.get(module) or __import__(module, fromlist=[name]), name, None)
-            if _is_value(found):
-                return found
+            owner, _, method = name.partition(".")
+            found = getattr(importlib.import_module(module), owner, None)
+            if _is_value(found) and method in ("", _MAKER):
+                return getattr(found, method) if method else found
         raise pickle.UnpicklingError(f"{module}.{name} is no part of a message")
 
 
@@ -48,13 +50,6 @@ def _is_value(found: Any) -> bool:
     return isinstance(found, type) and (
         hasattr(found, "__dataclass_fields__") or issubclass(found, (Enum, tuple)) or found.__name__ == "Histogram"
     )
-
-
-def _class_method(owner: Any, name: str) -> Any:
-    """Return the maker of a histogram, the only class method that a message names."""
-    if _is_value(owner) and name == "from_bytes":
-        return getattr(owner, name)
-    raise pickle.UnpicklingError(f"{owner}.{name} is no part of a message")
 
 
 def pickled(message: object) -> bytes:

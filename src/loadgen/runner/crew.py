@@ -25,7 +25,7 @@ from loadgen.runner.ended_early import EndedEarly
 from loadgen.runner.failure import LoadFailure
 from loadgen.runner.intervals import Interval
 from loadgen.runner.kernel import THIS_MACHINE, Kernel
-from loadgen.runner.load import Counted, LoadUnderWay, OnHost
+from loadgen.runner.load import Counted, LoadUnderWay
 from loadgen.runner.member import Members
 from loadgen.runner.prefill import Prefill
 from loadgen.runner.seat import Seat
@@ -220,7 +220,7 @@ class Crew:
             phases={phase: self.settled(phase) for phase in COUNTED},
             length_ns=self.load.length_ns if self.load is not None else 0,
             signs=tuple(signs for seat in self.seats if seat.final is not None for signs in seat.final.signs),
-            hosts=tuple(OnHost.of(seat, self.plan) for seat in self.seats if seat.share.host),
+            hosts=tuple(seat.part(self.plan) for seat in self.seats if seat.share.host),
             host=self.load.host if self.load is not None else HostSigns(),
             began_ns=self.load.order.measure_ns if self.load is not None else 0,
             moments=self.load.moments.series() if self.load is not None else (),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from loadgen.events import Progress
 from loadgen.host import machine
+from loadgen.hosts import HostPart
 from loadgen.phase import Phase
 from loadgen.reason import Code
 from loadgen.runner.ended_early import EndedEarly
@@ -19,38 +20,10 @@ from loadgen.snapshot import Snapshot
 from loadgen.worker.messages import Drained, EndLoad, IntervalEnded, PutOn
 
 if TYPE_CHECKING:
-    from loadgen.plan import Plan
     from loadgen.runner.crew import Crew
-    from loadgen.runner.seat import Seat
 
 # The longest wait for the report of a phase's last interval before the next phase begins.
 LATE_NS = 200_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class OnHost:
-    """One machine's part of a load."""
-
-    name: str
-    workers: int
-    connections: int
-    measured: Snapshot
-    """Its requests of the measure window; of a machine that was lost, those up to its last report."""
-    host: HostSigns | None
-    """None: the machine was lost before it could say."""
-    clock_ahead_ns: int
-    """The lead of its monotonic clock over the leader's."""
-    clock_error_ns: int
-    """The bound on the error of that."""
-
-    @classmethod
-    def of(cls, seat: Seat, plan: Plan) -> OnHost:
-        """Return the part of a member that is a machine."""
-        own = [plan.workers[index] for index in seat.share.workers]
-        measured = seat.last.get(Phase.MEASURE, Snapshot())
-        host = seat.final.host if seat.final is not None else None
-        opened = sum(sum(each.connections) for each in own)
-        return cls(seat.share.host, len(own), opened, measured, host, seat.ahead_ns, seat.error_ns)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +44,7 @@ class Counted:
     """The moments of the measure window, where the load has any."""
     nodes: tuple[str, ...] = ()
     """The names of the servers in them."""
-    hosts: tuple[OnHost, ...] = ()
+    hosts: tuple[HostPart, ...] = ()
     """The part of each machine, where members are machines."""
     ended_early: bool = False
     """True when the stop token was set or the load failed: no other load follows."""

@@ -267,6 +267,7 @@ class Run:
                 for each in sorted([*found, *others], key=lambda each: (each.node, each.began_ns))
             ),
             changes=tuple(self.changes),
+            hosts=counted.hosts,
             by_phase=self.by_phase.counted(),
             monitors=monitors,
         )

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from loadgen.errors import WorkerError
+from loadgen.hosts import HostPart
 from loadgen.phase import Phase
+from loadgen.plan import Plan
 from loadgen.runner.clock import ClockOffset
 from loadgen.runner.member import Member, Share
 from loadgen.snapshot import Snapshot
@@ -69,6 +71,19 @@ class Seat:
         if not self.share.host or measured is None:
             return ""
         return f"; it had sent {measured.total.sent:,} requests of the measure window when it was last heard of"
+
+    def part(self, plan: Plan) -> HostPart:
+        """Return the part of the load of a member that is a machine."""
+        own = [plan.workers[index] for index in self.share.workers]
+        return HostPart(
+            name=self.share.host,
+            workers=len(own),
+            connections=sum(sum(worker.connections) for worker in own),
+            measured=self.last.get(Phase.MEASURE, Snapshot()),
+            host=self.final.host if self.final is not None else None,
+            clock_ahead_ns=self.ahead_ns,
+            clock_error_ns=self.error_ns,
+        )
 
     @property
     def error_ns(self) -> int:

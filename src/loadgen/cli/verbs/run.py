@@ -6,9 +6,10 @@ from loadgen import config
 from loadgen.cli import session
 from loadgen.cli.options import Given, Syntax
 from loadgen.cli.options.load import CONFIG, GROUPS, REFUSED
+from loadgen.cli.options.machines import MACHINES
 from loadgen.errors import ExitCode
 
-SYNTAX = Syntax(GROUPS, (CONFIG,), refused=REFUSED)
+SYNTAX = Syntax((*GROUPS, MACHINES), (CONFIG,), refused=REFUSED)
 
 
 def run(given: Given) -> ExitCode:

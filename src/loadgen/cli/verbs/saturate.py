@@ -5,10 +5,11 @@ from __future__ import annotations
 from loadgen.cli import session
 from loadgen.cli.options import Given, Syntax
 from loadgen.cli.options.load import CONFIG, GROUPS, REFUSED, refused
+from loadgen.cli.options.machines import MACHINES
 from loadgen.errors import ExitCode
 
 SYNTAX = Syntax(
-    tuple(group.without("--requests", "--tests", "--csv") for group in GROUPS),
+    (*(group.without("--requests", "--tests", "--csv") for group in GROUPS), MACHINES),
     (CONFIG,),
     refused=(
         *REFUSED,
