@@ -177,7 +177,7 @@ topology.found ←
 topology.follow ← plan topology.found
 topology.ask ← errors escape plan topology.found
 fleet.frame ←
-fleet.pickled ← command engine._histogram phase plan protocol signs snapshot worker
+fleet.pickled ←
 fleet.channel ←
 fleet.introduction ←
 fleet.token ← errors
@@ -554,7 +554,7 @@ selftest.bench ← units errors events judge.verdict selftest.reach runner libra
 # The command.
 cli.options ← units errors escape plan verify.tape verify.kinds
 cli.flags ← command protocol errors escape plan config cli.options
-cli ← fleet.fleet fleet.launchers fleet.token fleet.machine fleet.agent fleet.stdio monitors.plan
+cli ← fleet.fleet fleet.launchers fleet.token monitors.plan
     errors escape secret severity reason server_address server_plan usage plan events stats judge.judging
     compare.answers selftest.reach faults.operator_thread faults.bench host target.talk runner compare config.tables
     config output cli.options cli.flags version units faults.fault faults.kinds trial.plan trial.workloads
@@ -564,7 +564,7 @@ cli ← fleet.fleet fleet.launchers fleet.token fleet.machine fleet.agent fleet.
     soak.leader soak.metrics soak.totals soak.wear output.words soak.ended soak.journal soak.replay soak.side target
     output.formats monitors judge.expression soak.folder judge.named jobs jobs.adapters jobs.leader jobs.load
     jobs.opened
-cli.verbs ← units protocol errors escape severity server_plan server.builtin compare.answers history smoke.ended
+cli.verbs ← fleet.agent fleet.machine fleet.stdio fleet.token units protocol errors escape severity server_plan server.builtin compare.answers history smoke.ended
     selftest.reach selftest.bench faults.proxy.chain faults.proxy.api faults.proxy host target runner compare
     smoke config record output.paper output.formats output cli.options cli.flags cli version __init__
     faults.cleanup trial.workloads trial.adapters trial.ended trial.trial verify.kinds verify.artifact verify.replay
