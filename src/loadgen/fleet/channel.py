@@ -18,3 +18,5 @@ class Channel:
     """Return how the far side ended, in words after its name, such as "ended with exit status 1"."""
     end: Callable[[], None]
     """End what was launched, within 2 s. A second call does nothing."""
+    give_up: Callable[[], None] = lambda: None
+    """End what was launched at once: the agent is lost, and does not end by itself. `end` is called all the same."""

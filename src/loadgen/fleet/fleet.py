@@ -96,6 +96,8 @@ class AgentMember:
         return self._switchboard.hear(self._rank)
 
     def end(self) -> None:
+        if self._switchboard.lines[self._rank].link.over:
+            self._channel.give_up()
         self._channel.end()
 
 

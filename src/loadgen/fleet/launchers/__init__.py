@@ -25,7 +25,7 @@ class Launcher(Protocol):
         """
 
 
-FORMS = "local:N, ssh:HOST,…"
+FORMS = "local:N, netns:NAME,…, ssh:HOST,…"
 
 
 def launcher_of(words: str) -> Launcher:
@@ -36,5 +36,9 @@ def launcher_of(words: str) -> Launcher:
             from loadgen.fleet.launchers.local import Local
 
             return Local.of(rest)
+        case "netns":
+            from loadgen.fleet.launchers.local import Namespaces
+
+            return Namespaces.of(rest)
         case _:
             raise UsageError(f"--on {shown(words)} names no launcher of agents; there are {FORMS}.")

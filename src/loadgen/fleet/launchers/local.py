@@ -1,4 +1,7 @@
-"""Agents as processes of this machine: `local:N`. Each speaks on its standard input, which is a socket."""
+"""Agents as processes of this machine, `local:N`, or in its network namespaces, `netns:NAME,…`.
+
+Each speaks on its standard input, which is a socket.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +10,16 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Self
 
 from loadgen.errors import UsageError, WorkerError
 from loadgen.fleet.channel import Channel
 from loadgen.host.stop_signals import held_back
+from loadgen.units import shown
 
 MOST = 256
 
@@ -35,7 +40,7 @@ class Child:
             raise WorkerError(f"Agent {name} could not be started ({error.strerror}): {remedy}") from None
         finally:
             theirs.close()
-        self.channel = Channel(name, ours, self.ending, self.end)
+        self.channel = Channel(name, ours, self.ending, self.end, self.process.kill)
 
     def ending(self) -> str:
         """Return how the program has ended, in words after its name."""
@@ -65,13 +70,28 @@ def own_command() -> list[str]:
     return [sys.executable, "-P", "-m", "loadgen", "agent"]
 
 
+@contextmanager
+def children(agents: Iterable[tuple[str, Sequence[str]]]) -> Iterator[Sequence[Channel]]:
+    """Start an agent for each name, behind the command that enters its surroundings; end them on exit."""
+    started: list[Child] = []
+    try:
+        for name, inside in agents:
+            argv = [*inside, *own_command(), "--name", name]
+            started.append(Child(name, argv, "free some memory, or use fewer agents."))
+        yield [child.channel for child in started]
+    finally:
+        for child in started:
+            with contextlib.suppress(OSError):
+                child.channel.socket.close()
+        for child in started:
+            child.end()
+
+
 @dataclass(frozen=True, slots=True)
 class Local:
     """As many agents as asked for."""
 
     count: int
-    inside: tuple[tuple[str, ...], ...] = ()
-    """For each agent, the command that its own is put behind, such as one that enters a namespace; may be shorter."""
 
     @classmethod
     def of(cls, rest: str) -> Self:
@@ -84,18 +104,31 @@ class Local:
     def words(self) -> str:
         return f"local:{self.count}"
 
-    @contextmanager
-    def launch(self, run: str) -> Iterator[Sequence[Channel]]:
-        children: list[Child] = []
-        try:
-            for rank in range(self.count):
-                before = self.inside[rank] if rank < len(self.inside) else ()
-                argv = [*before, *own_command(), "--name", f"local-{rank}"]
-                children.append(Child(f"local-{rank}", argv, "free some memory, or use fewer agents."))
-            yield [child.channel for child in children]
-        finally:
-            for child in children:
-                with contextlib.suppress(OSError):
-                    child.channel.socket.close()
-            for child in children:
-                child.end()
+    def launch(self, run: str) -> AbstractContextManager[Sequence[Channel]]:
+        return children((f"local-{rank}", ()) for rank in range(self.count))
+
+
+@dataclass(frozen=True, slots=True)
+class Namespaces:
+    """An agent in each of some network namespaces, by the names that `ip netns` knows."""
+
+    names: tuple[str, ...]
+
+    @classmethod
+    def of(cls, rest: str) -> Self:
+        """Return the launcher for the words behind `netns:`. Raises UsageError."""
+        names = tuple(name.strip() for name in rest.split(","))
+        for name in names:
+            if not Path("/run/netns", name).exists() or "/" in name or not name:
+                raise UsageError(
+                    f"--on netns:{shown(rest)}: there is no network namespace {shown(name)}; `ip netns list` names "
+                    "those that are there."
+                )
+        return cls(names)
+
+    @property
+    def words(self) -> str:
+        return f"netns:{','.join(self.names)}"
+
+    def launch(self, run: str) -> AbstractContextManager[Sequence[Channel]]:
+        return children((name, ("ip", "netns", "exec", name)) for name in self.names)
