@@ -33,6 +33,7 @@ from loadgen.judge.expression.parser import parse
 from loadgen.judge.expression.syntax import Quantity
 from loadgen.judge.expression.vocabulary import Known, Over, Vocabulary
 from loadgen.judge.monitored import OF_MONITORS
+from loadgen.judge.node_metrics import OF_NODES
 from loadgen.trial import metrics
 from loadgen.usage import Usage
 
@@ -71,7 +72,7 @@ def of_functions() -> str:
 
 TABLES = {
     "functions": of_functions,
-    "run": lambda: of_names({**run_metrics.NAMES, **run_metrics.OF_FAULTS}),
+    "run": lambda: of_names({**run_metrics.NAMES, **OF_NODES, **run_metrics.OF_FAULTS}),
     "monitors": lambda: of_names(OF_MONITORS),
     "trial": lambda: of_names(metrics.NAMES),
     "jobs": lambda: of_names(jobs_metrics.NAMES),

@@ -131,8 +131,9 @@ judge.diagnosis ← units phase protocol escape greeting snapshot plan
 judge.failures ← units escape severity reason snapshot judge.diagnosis
 judge.outages ← snapshot stats faults.report
 judge.monitored ← judge.check judge.expression monitors.reading monitors.report
+judge.node_metrics ← percentiles snapshot slo judge.expression
 judge.run_metrics ← command percentiles plan snapshot slo usage events faults.report judge.check judge.expression
-    judge.monitored monitors.reading
+    judge.monitored judge.node_metrics monitors.reading
 compare.shape ← command units plan
 compare.metric ← percentiles
 compare.settings ←

@@ -43,7 +43,7 @@ def settings(tls: Tls, **more: object) -> list[str]:
 
 def test_nodes_over_tls_get_their_shares_on_connections_that_are_renewed(cluster: RealCluster, tls: Tls) -> None:
     before = calls(cluster)
-    lives = ("connection.reconnect_every=200",)
+    lives = ("connection.reconnect_every=200", 'check=[{expr="unevenness < 10 % and p99[every node] < 30s"}]')
     result, _ = load(cluster.endpoints[0], *settings(tls), "general.requests=12000", *lives)
     assert result.measured.total.ok == result.measured.total.planned == 12_000
     got = {name: count - before[name] for name, count in calls(cluster).items()}
@@ -51,6 +51,7 @@ def test_nodes_over_tls_get_their_shares_on_connections_that_are_renewed(cluster
     assert {name: node.sent for name, node in result.measured.nodes.items()} == got
     for node in result.measured.nodes.values():
         assert node.ok == pytest.approx(4000, rel=0.1)
+    assert [each.passed for each in result.checked] == [True]
     counts = result.overall.connections
     assert (counts.failed, counts.closed, counts.reconnects) == (0, 0, 0)
     assert counts.opened == 12 + counts.recycled

@@ -527,7 +527,7 @@ def _checks_can_be_judged(config: Config) -> Iterator[Problem]:
         )
         return
     names = vocabulary(
-        nodes=config.target.servers,
+        nodes=None if config.target.cluster or config.target.sentinel_master else config.target.servers,
         phases=len(config.workload.phase),
         has_keys=PROTOCOLS[config.target.protocol].has_keys,
         has_faults=bool(config.fault),

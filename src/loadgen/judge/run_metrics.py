@@ -17,15 +17,25 @@ from loadgen.faults.report import Outage
 from loadgen.judge.check import Check
 from loadgen.judge.expression.dimension import COUNT, NUMBER, PER_TIME, SHARE, SIZE, TIME
 from loadgen.judge.expression.value import AtLeast, Scalar, Series, Unknown
-from loadgen.judge.expression.vocabulary import MONITOR, Axis, Known, Over, Vocabulary
+from loadgen.judge.expression.vocabulary import EVERY, MONITOR, Axis, Known, Over, Vocabulary
 from loadgen.judge.monitored import OF_MONITORS, MonitoredSeries, MonitorMetrics, of_monitors, series_of
+from loadgen.judge.node_metrics import (
+    BY_NODE,
+    NODE,
+    OF_NODES,
+    at_rank,
+    in_interval_of_node,
+    nodes_of,
+    parted,
+    value_of_node,
+)
 from loadgen.monitors.reading import Reading
 from loadgen.percentiles import PERCENTILES
 from loadgen.plan import Plan
 from loadgen.snapshot import Snapshot, Tally
 from loadgen.usage import Usage
 
-_PARTS = ("command", "phase")
+_PARTS = ("command", "phase", NODE)
 
 _COUNTS: Mapping[str, tuple[str, Callable[[Tally], int]]] = {
     "requests": ("requests that were planned", lambda tally: tally.planned),
@@ -66,9 +76,12 @@ NAMES: Mapping[str, Known] = {
         name: Known(TIME, f"{percentile.label} of response time", _PARTS, over=Over.LEVEL)
         for name, percentile in PERCENTILES.items()
     },
-    **{name: Known(COUNT, meaning, _PARTS, over=Over.INTERVALS) for name, (meaning, _) in _COUNTS.items()},
+    **{
+        name: Known(COUNT, meaning, _PARTS if name in BY_NODE else _PARTS[:2], over=Over.INTERVALS)
+        for name, (meaning, _) in _COUNTS.items()
+    },
     "throughput": Known(PER_TIME, "good replies per time", _PARTS, over=Over.LEVEL),
-    "hit_rate": Known(SHARE, "share of GETs that found their key", ("phase",), over=Over.LEVEL),
+    "hit_rate": Known(SHARE, "share of GETs that found their key", ("phase", NODE), over=Over.LEVEL),
     "duration": Known(TIME, "length of the measure window, or of a phase as far as it was counted", ("phase",)),
     "connections_failed": Known(COUNT, "attempts to open a connection that failed, in the whole run"),
     "reconnects": Known(COUNT, "connections opened in place of lost ones, in the whole run"),
@@ -86,14 +99,14 @@ OF_FAULTS: Mapping[str, Known] = {
 
 def vocabulary(
     *,
-    nodes: int,
+    nodes: int | None,
     phases: int,
     has_keys: bool = True,
     has_faults: bool = False,
     is_watched: bool = True,
     monitors: MonitoredSeries | None = None,
 ) -> Vocabulary:
-    """Return the names for a run on so many nodes, with so many `[[workload.phase]]`.
+    """Return the names for a run on so many nodes, with so many `[[workload.phase]]`. None for `nodes`: not known yet.
 
     Where loadgen does not start the server (`is_watched`), names such as `rss` are the monitors', if one has them.
     """
@@ -101,12 +114,14 @@ def vocabulary(
     axes = {
         "command": Axis(MIXED if has_keys else ()),  # "ping" has one command, and no selector
         "phase": Axis(counted="phase", most=phases),
-        "node": Axis(counted="node", most=nodes),
+        NODE: Axis(counted=NODE, most=nodes, is_alone=True, has_every=True),
         MONITOR: Axis(tuple(monitors)),
     }
     monitored = set[str]().union(*monitors.values()) if not is_watched else set()
     own = {name: known for name, known in NAMES.items() if not (name in _SERVER and name in monitored)}
-    return Vocabulary({**own, **(OF_FAULTS if has_faults else {}), **(OF_MONITORS if monitors else {})}, axes, monitors)
+    return Vocabulary(
+        {**own, **OF_NODES, **(OF_FAULTS if has_faults else {}), **(OF_MONITORS if monitors else {})}, axes, monitors
+    )
 
 
 def vocabulary_of(
@@ -114,7 +129,7 @@ def vocabulary_of(
 ) -> Vocabulary:
     """Return the names for a run of this plan."""
     return vocabulary(
-        nodes=len(plan.target.endpoints),
+        nodes=None if plan.target.discovery is not None else len(plan.target.endpoints),
         phases=len(plan.load.phases),
         has_keys=plan.target.speaks.has_keys,
         has_faults=has_faults,
@@ -131,21 +146,28 @@ class RunMetrics:
 
     def __init__(self, checks: Iterable[Check], plan: Plan, names: Vocabulary) -> None:
         self._ends_ns = [*accumulate(phase.length_ns for phase in plan.load.phases)]
-        self._points: dict[tuple[str, str], list[tuple[int, int, float]]] = {}
-        """By name and command, for each interval its beginning, its end and its value."""
+        self._points: dict[tuple[str, str, int], list[tuple[int, int, float]]] = {}
+        """By name, command and node, 0 for all of them: for each interval its beginning, its end and its value."""
+        self._of_every: set[str] = set()
+        """The names with a series of every node."""
         checks = tuple(checks)
         for check in checks:
             for name, chosen in series_of(check, names):
-                if MONITOR not in chosen:
-                    self._points[name, str(chosen.get("command", "all"))] = []
+                if chosen.get(NODE) == EVERY:
+                    self._of_every.add(name)
+                elif MONITOR not in chosen:
+                    self._points[_key(name, chosen)] = []
         self._read = MonitorMetrics(checks, names)
         self._result: Result | None = None
 
     def add(self, sample: Sample, from_ns: int) -> None:
         """Take an interval that begins `from_ns` after the window begins."""
         to_ns = from_ns + sample.interval_ns
-        for (name, command), points in self._points.items():
-            if (value := _of_sample(name, command, sample)) is not None:
+        for name in self._of_every:
+            for place in range(nodes_of(sample.interval)):
+                self._points.setdefault((name, "all", 1 + place), [])
+        for (name, command, node), points in self._points.items():
+            if (value := _of_sample(name, command, node, sample)) is not None:
                 points.append((from_ns, to_ns, value))
 
     def add_reading(self, reading: Reading, at_ns: int) -> None:
@@ -159,9 +181,15 @@ class RunMetrics:
 
     # ── Environment ───────────────────────────────────────────────────────────────────────────────────────────────────
 
+    def parts(self, axis: str) -> int:
+        assert self._result is not None, "values are asked for after the run"
+        return nodes_of(self._result.measured)
+
     def scalar(self, name: str, chosen: Mapping[str, str | int]) -> Scalar:
         result = self._result
         assert result is not None, "values are asked for after the run"
+        if name in OF_NODES:
+            return parted(name, result.measured, int(chosen[NODE]) if NODE in chosen else None)
         if name in OF_FAULTS:
             return _of_outages(name, result, chosen.get("node"))
         if name in OF_MONITORS:
@@ -173,6 +201,8 @@ class RunMetrics:
                 return Fraction(result.overall.connections.reconnects)
             case "recycled":
                 return Fraction(result.overall.connections.recycled)
+        if NODE in chosen and (result.measured.nodes or chosen[NODE] != 1):
+            return value_of_node(name, result.measured, result.duration_ns, int(chosen[NODE]))
         if "phase" not in chosen:
             return value_of(name, result.measured, result.duration_ns, str(chosen.get("command", "all")))
         number = int(chosen["phase"])
@@ -184,7 +214,7 @@ class RunMetrics:
         if MONITOR in chosen:
             assert self._result is not None, "values are asked for after the run"
             return self._read.series(name, chosen[MONITOR], self._result.monitors)
-        points = self._points[name, str(chosen.get("command", "all"))]
+        points = self._points.get(_key(name, chosen), [])
         if "phase" in chosen:
             number = int(chosen["phase"])
             begin_ns, end_ns = (self._ends_ns[number - 2] if number > 1 else 0), self._ends_ns[number - 1]
@@ -195,8 +225,14 @@ class RunMetrics:
         return Series(tuple((to_ns, value) for _, to_ns, value in points), since_ns)
 
 
-def _of_sample(name: str, command: str, sample: Sample) -> float | None:
-    """Return a value of one sample; None where it has none."""
+def _key(name: str, chosen: Mapping[str, str | int]) -> tuple[str, str, int]:
+    return name, str(chosen.get("command", "all")), int(chosen.get(NODE, 0))
+
+
+def _of_sample(name: str, command: str, node: int, sample: Sample) -> float | None:
+    """Return a value of one sample, of a node unless that is 0; None where it has none."""
+    if node and (sample.interval.nodes or node != 1):
+        return in_interval_of_node(name, sample.interval, sample.interval_ns, node)
     if name in _SERVER:
         return None if sample.server is None else _SERVER[name][1](sample.server)
     return in_interval(name, command, sample.interval, sample.interval_ns)
@@ -240,12 +276,7 @@ def _percentile(measured: Snapshot, q: float, command: str) -> Scalar:
     good, rank, requests = slo.ranked(measured, q, command)
     if not requests:
         return Unknown("no request was measured" if command == "all" else f"no {command} was measured")
-    if rank > good.count:
-        return AtLeast(None)
-    middle = slo.middle(rank, good)
-    value = good.quantile(middle)
-    least = Fraction(value if q == 1 else slo.least_equivalent(value))
-    return AtLeast(least) if good.is_lower_bound(middle) or value > slo.TABLE_END_NS else least
+    return at_rank(good, rank, q) if rank <= good.count else AtLeast(None)
 
 
 def _of_outages(name: str, result: Result, node: str | int | None) -> Scalar:

@@ -21,10 +21,22 @@ from loadgen.judge.expression.syntax import (
     Negative,
     Not,
     Quantity,
+    every,
+    of_part,
     text,
 )
 from loadgen.judge.expression.types import dimension_of, of_call, shown, takes_value
-from loadgen.judge.expression.value import AtLeast, Between, Environment, Estimating, Scalar, Series, Unknown, exact
+from loadgen.judge.expression.value import (
+    AtLeast,
+    Between,
+    Environment,
+    Estimating,
+    Parted,
+    Scalar,
+    Series,
+    Unknown,
+    exact,
+)
 from loadgen.judge.expression.vocabulary import Vocabulary
 
 
@@ -49,6 +61,9 @@ def evaluate(expression: Expression, vocabulary: Vocabulary, environment: Enviro
 
 
 Truth = bool | Unknown
+
+MOST_NAMED = 3
+"""The most parts that are named for which a comparison of every part does not hold."""
 
 _COMPARE: dict[str, Callable[[Fraction, Fraction], bool]] = {
     "<": operator.lt,
@@ -84,12 +99,35 @@ class _Evaluation:
                 return answer if isinstance(answer, Unknown) else not answer
             case Chain(operands, ("and" | "or" as word, *_)):
                 return _joined([self.truth(operand) for operand in operands], decides=word == "or")
-            case Chain(operands, operators):
-                values = [self.value(operand) for operand in operands]
-                self.found += self._in_words(operands, values)
-                pairs = zip(operators, values, values[1:], strict=False)
-                return _joined([_compared(sign, left, right) for sign, left, right in pairs], decides=False)
+            case Chain() as comparison:
+                for part in every(comparison):
+                    return self._comparison_of_all(comparison, part)
+                return self._comparison(comparison)
         raise TypeError(f"{text(expression)} is no condition")
+
+    def _comparison(self, comparison: Chain) -> Truth:
+        values = [self.value(operand) for operand in comparison.operands]
+        self.found += self._in_words(comparison.operands, values)
+        return _compared_all(comparison.operators, values)
+
+    def _comparison_of_all(self, comparison: Chain, word: str) -> Truth:
+        """Compare for each part: it holds where it does for all. The parts for which it does not are named."""
+        assert isinstance(self._environment, Parted)
+        of_parts = [of_part(comparison, 1 + index) for index in range(self._environment.parts(word))]
+        chains = [each for each in of_parts if isinstance(each, Chain)]
+        values = [[self.value(operand) for operand in each.operands] for each in chains]
+        answers = [_compared_all(comparison.operators, each) for each in values]
+        answer = _joined(answers, decides=False)
+        spans = [_span(each) for each in zip(*values, strict=True)]
+        known = [each for each in spans if not isinstance(each, Unknown)]
+        if len(known) == len(spans):
+            self.found += self._in_words(comparison.operands, known)
+        others = [place for place, each in enumerate(answers) if each is not True]
+        for place in others[:MOST_NAMED]:
+            self.found += self._in_words(chains[place].operands, values[place])
+        if len(others) > MOST_NAMED:
+            self.found.append(f"and {len(others) - MOST_NAMED:,} more")
+        return answer
 
     def _in_words(self, operands: Sequence[Expression], values: Sequence[Scalar]) -> Iterator[str]:
         per = next((unit for operand in operands if (unit := _per(operand))), "s")
@@ -157,6 +195,21 @@ def _joined(answers: Sequence[Truth], *, decides: bool) -> Truth:
     if any(answer is decides for answer in answers):
         return decides
     return next((answer for answer in answers if isinstance(answer, Unknown)), not decides)
+
+
+def _compared_all(signs: Sequence[str], values: Sequence[Scalar]) -> Truth:
+    """Compare each two neighbours."""
+    pairs = zip(signs, values, values[1:], strict=False)
+    return _joined([_compared(sign, left, right) for sign, left, right in pairs], decides=False)
+
+
+def _span(values: Sequence[Scalar]) -> Scalar:
+    """Return the interval that has all of some values; Unknown where one of them is no number."""
+    known = [value for value in values if isinstance(value, Fraction | Between)]
+    if not known or len(known) < len(values):
+        return Unknown("one of several is not known")
+    low, high = min(_bounds(each)[0] for each in known), max(_bounds(each)[1] for each in known)
+    return low if low == high else Between(low, high, "")
 
 
 def _compared(sign: str, left: Scalar, right: Scalar) -> Truth:

@@ -8,7 +8,7 @@ sum        = product (("+" | "-") product)*
 product    = signed (("*" | "/") signed | "/" unit)*
 signed     = "-" signed | primary
 primary    = number [unit] | name ["[" selector ("," selector)* "]"] | function "(" arguments ")" | "(" condition ")"
-selector   = word [whole number]
+selector   = word [whole number] | "every" word
 """
 
 from __future__ import annotations
@@ -171,6 +171,8 @@ class _Parser:
         word = self._take()
         if word.kind is not Kind.WORD or word.text in (*_KEYWORDS, "%"):
             raise Malformed(word.at, f"{word} where a selector is expected, such as [get] or [node 1]")
+        if word.text == "every" and self._token.kind is Kind.WORD and self._token.text not in (*_KEYWORDS, "%"):
+            return Selector(self._take().text, at=word.at, is_every=True)
         if self._token.kind is not Kind.NUMBER:
             return Selector(word.text, at=word.at)
         number = self._take()

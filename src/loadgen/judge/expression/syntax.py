@@ -6,7 +6,8 @@ Sums, products, comparisons and conditions are lists, not nested pairs: only par
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 
 from loadgen.judge.expression.dimension import NUMBER, UNITS, Dimension
@@ -35,13 +36,17 @@ class Quantity:
 
 @dataclass(frozen=True, slots=True)
 class Selector:
-    """A word in brackets, which says of which part a value is: `get`, `fault`, `node 1`."""
+    """A word in brackets, which says of which part a value is: `get`, `fault`, `node 1`, `every node`."""
 
     word: str
     number: int | None = None
     at: int = field(default=0, compare=False)
+    is_every: bool = False
+    """The comparison is to hold for each part, one after the other."""
 
     def __str__(self) -> str:
+        if self.is_every:
+            return f"every {self.word}"
         return self.word if self.number is None else f"{self.word} {self.number}"
 
 
@@ -156,3 +161,30 @@ def series_named(expression: Expression) -> list[Name]:
         case Chain(operands, _):
             return [name for each in operands for name in series_named(each)]
     return []
+
+
+def every(expression: Expression) -> Iterator[str]:
+    """Yield the words of the selectors that name every part of their kind: `node` for `every node`."""
+    match expression:
+        case Name(_, selectors):
+            yield from (selector.word for selector in selectors if selector.is_every)
+        case Call(_, parts) | Chain(parts, _):
+            for each in parts:
+                yield from every(each)
+        case Negative(operand) | Not(operand):
+            yield from every(operand)
+
+
+def of_part(expression: Expression, number: int) -> Expression:
+    """Return an expression of one part in place of every part."""
+    match expression:
+        case Name(_, selectors):
+            named = (replace(each, number=number, is_every=False) if each.is_every else each for each in selectors)
+            return replace(expression, selectors=tuple(named))
+        case Call(_, arguments):
+            return replace(expression, arguments=tuple(of_part(each, number) for each in arguments))
+        case Chain(operands, _):
+            return replace(expression, operands=tuple(of_part(each, number) for each in operands))
+        case Negative(operand) | Not(operand):
+            return replace(expression, operand=of_part(operand, number))
+    return expression

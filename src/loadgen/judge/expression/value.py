@@ -61,6 +61,14 @@ class Environment(Protocol):
 
 
 @runtime_checkable
+class Parted(Environment, Protocol):
+    """An environment in which selectors can name every part of a kind."""
+
+    def parts(self, axis: str) -> int:
+        """Return the number of parts, which are numbered from 1, of a counted axis of the vocabulary."""
+
+
+@runtime_checkable
 class Estimating(Environment, Protocol):
     """An environment that estimates growth itself, where the line of least squares would claim too much."""
 

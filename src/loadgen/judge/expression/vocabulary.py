@@ -8,7 +8,7 @@ from enum import Enum
 
 from loadgen.judge.expression.dimension import Dimension
 from loadgen.judge.expression.mistake import Mistake, cut, instead
-from loadgen.judge.expression.syntax import Name
+from loadgen.judge.expression.syntax import Name, Selector
 
 
 class Over(Enum):
@@ -46,8 +46,14 @@ class Axis:
     """The word of selectors with a number: `node` in `node 1`; empty where there is none."""
     most: int | None = None
     """The highest number; None where it is not known beforehand."""
+    is_alone: bool = False
+    """True when a value with a selector of this kind has no other selector."""
+    has_every: bool = False
+    """True when a selector can name every part, which are numbered from 1: `every node`."""
 
 
+EVERY = "every"
+"""What stands for the number where a selector names every part."""
 MONITOR = "monitor"
 """The axis whose words are the names of monitors."""
 
@@ -103,10 +109,15 @@ class Vocabulary:
                 hint = instead(selector.word, _words(list(axes.values())), "selectors")
                 sentence = f"{name.name} has no selector {cut(str(selector))}; {hint}"
                 mistakes.append(Mistake(selector.at, sentence, is_unknown=True))
-            elif wrong := _misnumbered(selector.number, axes[axis], selector.word):
+            elif wrong := _misnumbered(selector, axes[axis]):
                 mistakes.append(Mistake(selector.at, wrong))
             elif axis in found:
                 mistakes.append(Mistake(selector.at, f"{name.name} has two selectors of a {axis}; keep one of them"))
+            elif found and any(axes[each].is_alone for each in (axis, *found)):
+                sentence = f"{name.name} takes one selector here: a {axis}, or a {next(iter(found))}"
+                mistakes.append(Mistake(selector.at, sentence))
+            elif selector.is_every:
+                found[axis] = EVERY
             else:
                 found[axis] = selector.word if selector.number is None else selector.number
         return found if monitor is None else {MONITOR: monitor, **found}
@@ -116,8 +127,11 @@ def _words(axes: Sequence[Axis]) -> list[str]:
     return [word for axis in axes for word in (*axis.words, *[axis.counted] * bool(axis.counted))]
 
 
-def _misnumbered(number: int | None, axis: Axis, word: str) -> str:
-    """Return what is wrong with the number after a selector's word; empty when nothing is."""
+def _misnumbered(selector: Selector, axis: Axis) -> str:
+    """Return what is wrong with a selector's number, or with its "every"; empty when nothing is."""
+    word, number = selector.word, selector.number
+    if selector.is_every:
+        return "" if axis.has_every else f'"every {word}" names nothing here; write one {word}'
     if word != axis.counted:
         return f'"{word}" takes no number' if number is not None else ""
     if number is None:
