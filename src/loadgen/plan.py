@@ -553,7 +553,17 @@ class Plan:
         topology, discovery = self.target.topology, self.target.discovery
         if topology is None or discovery is None:
             return replace(self, target=replace(self.target, endpoints=endpoints))
-        before = {str(node): at for node, at in zip(self.target.endpoints, endpoints, strict=True) if node != at}
+        return self.behind({str(node): at for node, at in zip(self.target.endpoints, endpoints, strict=True)})
+
+    def behind(self, proxies: Mapping[str, Endpoint]) -> Plan:
+        """Return the plan, whose nodes have been found, with these proxies before them, by the nodes' addresses.
+
+        What stands before a node may be the node itself.
+        """
+        topology, discovery = self.target.topology, self.target.discovery
+        assert topology is not None
+        assert discovery is not None
+        before = {node: at for node, at in proxies.items() if node != str(at)}
         placements = tuple(replace(each, proxy=before.get(str(each.endpoint))) for each in topology.placements)
         target = replace(
             self.target,

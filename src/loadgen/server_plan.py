@@ -5,7 +5,8 @@ This module knows neither TOML nor processes. Times are int nanoseconds.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import PurePath
 
 from loadgen.errors import UsageError
 from loadgen.plan import Endpoint, Target
@@ -16,9 +17,33 @@ HOST = "127.0.0.1"
 """The address that managed servers listen on: loopback. A server in a network namespace has an address of its own."""
 
 
+BUS_DISTANCE = 10_000
+"""The port of a node's bus in a Redis Cluster, above that for clients (redis.io, Redis cluster specification)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterPlan:
+    """A Redis Cluster of started servers. Its nodes are numbered from 1: the masters first, then the replicas.
+
+    The masters share the slots evenly, in their order. Replica i follows master i, counted round.
+    """
+
+    masters: int
+    replicas_per_master: int = 0
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The names of the nodes by their roles at the start: "master 1", …, "replica 1", …."""
+        replicas = self.masters * self.replicas_per_master
+        return (
+            *(f"master {number + 1}" for number in range(self.masters)),
+            *(f"replica {number + 1}" for number in range(replicas)),
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class ServerPlan:
-    """A server that loadgen starts, watches and ends."""
+    """A server that loadgen starts, watches and ends; with a cluster, each of its nodes."""
 
     name: str
     """The server's name in outputs: the server file's stem, or the program's name."""
@@ -50,6 +75,30 @@ class ServerPlan:
     """Regular expressions that mark a line of the log as an error, besides the built-in ones."""
     surroundings: Surroundings = SHARED
     """The namespaces, limits and libraries that the server is started in."""
+    cluster: ClusterPlan | None = None
+    """The cluster that servers of this plan form; None: there is one server."""
+    bus_distance: int = 0
+    """The distance from the port to a second one that the server listens on; 0: none."""
+
+    @property
+    def nodes(self) -> tuple[ServerPlan, ...]:
+        """The plan of each server: of each node of the cluster in its order, or this plan alone.
+
+        Nodes have ports in a row where a port is given, and a log each.
+        """
+        if self.cluster is None:
+            return (self,)
+        return tuple(
+            replace(
+                self,
+                name=f"{self.name}, {role}",
+                target=replace(self.target, endpoints=(Endpoint(HOST, self.port and self.port + place, HOST),)),
+                log=_log_of(self.log, role),
+                cluster=None,
+                bus_distance=BUS_DISTANCE,
+            )
+            for place, role in enumerate(self.cluster.roles)
+        )
 
     @property
     def by_socket(self) -> bool:
@@ -61,6 +110,12 @@ class ServerPlan:
     def port(self) -> int:
         """The port that the server is to listen on; 0: a free port."""
         return self.target.endpoints[0].port
+
+
+def _log_of(log: str, role: str) -> str:
+    """Return the log of a node: "server-master-1.log" for "server.log"."""
+    path = PurePath(log)
+    return str(path.with_name(f"{path.stem}-{role.replace(' ', '-')}{path.suffix}")) if log else ""
 
 
 def loopback(protocol: str, port: int = 0) -> Target:

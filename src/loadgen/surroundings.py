@@ -14,6 +14,8 @@ class Surroundings:
 
     netns: bool = False
     """True: in a network namespace of its own, which a veth pair connects to the host. Needs root."""
+    routed: bool = False
+    """True: the server reaches other servers that have a network namespace, through the host. Needs `netns`."""
     tmpfs_bytes: int = 0
     """The size of a tmpfs at the server's folder, in a mount namespace of its own; 0: no tmpfs. Needs root."""
     preload: str = ""

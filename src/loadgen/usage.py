@@ -84,3 +84,12 @@ class WatchedServer(Protocol):
 
     def restarted(self) -> bool:
         """True when another process answers now than at the start. Opens a connection, so only for after the load."""
+
+
+class StartedServer(WatchedServer, Protocol):
+    """A server that loadgen started."""
+
+    def pause(self) -> None:
+        """Stop the server's processes by SIGSTOP: they use no CPU until `resume`."""
+
+    def resume(self) -> None: ...

@@ -154,7 +154,8 @@ def test_a_kinds_defaults_are_within_its_own_bounds(row: object) -> None:
         ('kind = "throttle"\nrate = 100', "7:1: fault[0].rate: must be at least 1000 for throttle, not 100"),
         (
             'kind = "kill"\non = 0',
-            '7:1: fault[0].on: must be the number of a node, such as 1, or several, such as [1, 2], or "all"',
+            '7:1: fault[0].on: must be the number of a node, such as 1, or several, such as [1, 2], or "all"; in '
+            'a cluster that loadgen starts, also a role, such as "master 1"',
         ),
         ('kind = "kill"\non = [1, 1]', "7:1: fault[0].on: names a node twice; name it once"),
         (

@@ -130,6 +130,7 @@ judge.judging ← slo judge.verdict judge.check
 judge.diagnosis ← units phase protocol escape greeting snapshot plan
 judge.failures ← units escape severity reason snapshot judge.diagnosis
 judge.outages ← snapshot stats faults.report
+judge.lanes ← plan faults.report
 judge.monitored ← judge.check judge.expression monitors.reading monitors.report
 judge.node_metrics ← percentiles snapshot slo judge.expression
 judge.run_metrics ← command percentiles plan snapshot slo usage events faults.report judge.check judge.expression
@@ -156,6 +157,7 @@ host._awake ←
 host ← units signs host._awake
 target.talk ← protocol errors escape secret greeting plan tls
 target ← units errors escape secret surroundings server_address server_plan usage plan events target.talk
+    topology.ask topology.form
 monitors.reading ←
 monitors.plan ← units plan
 monitors.report ← judge.expression
@@ -170,13 +172,14 @@ worker ← units phase errors secret signs snapshot plan engine._time engine._re
 runner ← hosts topology.ask topology.follow topology.found target.talk units version phase errors escape severity reason signs
     usage snapshot slo overload plan events stats
     judge.verdict
-    judge.judging judge.diagnosis judge.failures judge.outages judge.check judge.run_metrics faults.kinds
-    faults.operator_thread faults.report
+    judge.judging judge.diagnosis judge.failures judge.outages judge.lanes judge.check judge.run_metrics faults.kinds
+    faults.bench faults.operator_thread faults.report
     faults.timeline verify.history host protocol target.talk worker monitors.reading monitors.report
     monitors.account monitors.plan monitors
 topology.found ←
 topology.follow ← plan topology.found
 topology.ask ← errors escape plan topology.found
+topology.form ← errors escape plan server_plan topology.ask topology.found
 fleet.frame ←
 fleet.pickled ←
 fleet.channel ←
@@ -192,11 +195,11 @@ fleet.launchers ← units errors host fleet.channel
 fleet.fleet ← units version errors signs split hosts plan worker runner fleet.channel fleet.introduction fleet.launchers
     fleet.link fleet.switchboard
 compare ← monitors.plan
-    units percentiles phase errors severity reason signs server_plan snapshot slo overload plan events
+    units percentiles phase errors severity reason signs usage server_plan snapshot slo overload plan events
     stats verify.history judge.verdict judge.failures compare.shape compare.metric compare.settings compare.candidate
     compare.round compare.answers host target.talk target runner record.read record version
 smoke ← monitors.plan
-    units errors reason plan events judge.judging smoke.limits smoke.observed smoke.ended smoke.criteria host
+    units errors reason usage plan events judge.judging smoke.limits smoke.observed smoke.ended smoke.criteria host
     target.talk target runner version
 
 # Faults, and clients on trial.
@@ -210,7 +213,7 @@ faults.net ← faults.fault faults.interpreter faults.layer faults.packets targe
 faults.disk ← protocol faults.fault faults.interpreter faults.layer faults.needs target.talk target
 faults.process ← protocol faults.disk faults.fault faults.interpreter faults.layer target.talk target
 faults.operator ← errors events faults.fault faults.interpreter faults.report faults.timeline
-faults.operator_thread ← faults.fault faults.operator faults.report faults.timeline
+faults.operator_thread ← plan faults.fault faults.operator faults.report faults.timeline
 faults.node ← usage faults.fault faults.interpreter target
 web ← escape version
 faults.proxy.chain ←
@@ -477,7 +480,7 @@ config.document ← units errors secret config.tables
 config.told ← split units errors server_address server_plan plan stats judge.verdict judge.judging compare.settings
     smoke.limits faults.fault faults.kinds judge.expression monitors.plan monitors config.tables
     judge.check soak.bands
-config ← command judge.expression host
+config ← command server_plan judge.expression host
     units lazy protocol errors escape tls server_address judge.check judge.run_metrics
     faults.fault faults.kinds trial.metrics trial.observed trial.plan trial.scenario
     engine._history engine._sharding config.tables config.document config.told verify.reply verify.step

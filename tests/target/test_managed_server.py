@@ -270,7 +270,7 @@ def test_a_port_of_ones_own_is_taken():
 def test_a_port_that_somebody_took_first_is_left_to_him(plan, monkeypatch):
     with RealServer.redis() as holder:
         free, ports = port_module.free, [holder.port]
-        monkeypatch.setattr(port_module, "free", lambda host: ports.pop() if ports else free(host))
+        monkeypatch.setattr(port_module, "free", lambda host, distance: ports.pop() if ports else free(host))
         server = ManagedServer(plan)
         if plan.name == "odd":
             # It never listens: only who answers tells that it is not ours.
@@ -290,7 +290,7 @@ def test_a_stranger_that_does_not_say_who_it_is_is_told_by_its_port(monkeypatch)
     stranger = subprocess.Popen([sys.executable, MISBEHAVING, str(port := free_port()), "good"])
     try:
         assert comes_true(lambda: port_module.is_taken(HOST, port))
-        monkeypatch.setattr(port_module, "free", lambda host: port)
+        monkeypatch.setattr(port_module, "free", lambda host, distance: port)
         monkeypatch.setattr("loadgen.target.server.START_ATTEMPTS", 1)
         with pytest.raises(ServerError, match=rf"Another process than odd answers .*\(pid {stranger.pid}\)"):
             ManagedServer(scripted("deaf")).__enter__()
@@ -324,7 +324,7 @@ def test_a_port_that_a_server_of_another_protocol_took_after_the_start_is_left_t
 
 def test_ports_are_tried_a_few_times_only(monkeypatch):
     asked = []
-    monkeypatch.setattr(port_module, "free", lambda host: asked.append(host) or free_port())
+    monkeypatch.setattr(port_module, "free", lambda host, distance: asked.append(host) or free_port())
     with pytest.raises(ServerError, match="Address already in use"):
         ManagedServer(scripted("in-use")).__enter__()
     assert len(asked) == 5

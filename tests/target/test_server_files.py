@@ -84,7 +84,7 @@ def test_all_that_was_promised_is_there() -> None:
                 "volatile-ttl", "noeviction"]  # fmt: skip
     assert set(FILES) == {"valkey"} | REDIS.keys() | MEMCACHED.keys() | BUILT_IN.keys() | CRUCIBLE.keys()
     assert set(FILES) == {
-        *("redis", "redis-aof", "redis-aof-always", "redis-io-threads"),
+        *("redis", "redis-aof", "redis-aof-always", "redis-io-threads", "redis-cluster"),
         *(f"redis-{policy}" for policy in policies),
         "valkey",
         *("memcached", "memcached-2-threads", "memcached-large-slabs", "memcached-small-slabs"),
@@ -107,6 +107,7 @@ REDIS = {
     "redis-aof": {"appendonly": "yes", "appendfsync": "everysec", "save": ""},
     "redis-aof-always": {"appendonly": "yes", "appendfsync": "always", "save": ""},
     "redis-io-threads": {"appendonly": "no", "io-threads": "2", "io-threads-do-reads": "yes"},
+    "redis-cluster": {"appendonly": "no", "save": "", "cluster-enabled": "yes", "cluster-require-full-coverage": "no"},
     **{
         name: {"maxmemory": str(64 * 2**20), "maxmemory-policy": name.removeprefix("redis-"), "appendonly": "no"}
         for name in FILES

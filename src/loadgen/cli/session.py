@@ -24,7 +24,7 @@ from loadgen.monitors.plan import MonitorPlan
 from loadgen.plan import Plan
 from loadgen.reason import Code, Reason
 from loadgen.runner import beside
-from loadgen.runner.discovery import placed
+from loadgen.runner.discovery import on_bench, placed
 from loadgen.runner.run import Run
 from loadgen.runner.search import Saturation
 from loadgen.runner.stop import Stop
@@ -177,13 +177,15 @@ def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
             own = builtin(plans[0].target.protocol)
         if own is None:
             plans = tuple(map(placed, plans))
-        bench = bench_of(plans[0].target, own, config.faults(settings.fault, plans[0].seed))
+        bench = bench_of(
+            plans[0].target, own, config.faults(settings.fault, plans[0].seed, config.cluster_plan(settings))
+        )
         bench.check()
         if own is not None and not given.embedded:
             sought = config.search_settings(settings) if config.wants_search(settings) else None
             outputs.emit(ServerAwaited(own.name, header(settings, plans[0], sought)))
         up = stack.enter_context(bench.up(outputs.emit))
-        plans = tuple(placed(plan.at(*up.endpoints)) for plan in plans)
+        plans = tuple(on_bench(plan, up) for plan in plans)
         identity = identify(plans[0].target)
         if where is not None:
             for words in machines.doubts(plans[0], where):
@@ -215,7 +217,7 @@ def header(
     """Return the event that precedes a load; `identity` is empty while the server is not identified."""
     judging = config.judging(settings)
     warnings = remarks(settings.warnings)
-    faults = config.faults(settings.fault, plan.seed)
+    faults = config.faults(settings.fault, plan.seed, config.cluster_plan(settings))
     return Configured(plan, __version__, warnings, embedded, identity, sought, machine.fingerprint(), judging, faults)
 
 

@@ -45,10 +45,10 @@ from loadgen.runner.processes import WorkerProcesses
 from loadgen.runner.stop import NEVER, Stop
 from loadgen.snapshot import Snapshot
 from loadgen.target.process import ProcessTree
-from loadgen.target.server import ManagedServer
 from loadgen.target.servers import Servers
 from loadgen.target.talk.identity import identify
 from loadgen.units import NS_PER_S
+from loadgen.usage import StartedServer
 
 # The share of a CPU beyond which an idle candidate disturbs the measured one.
 MOST_IDLE_CPU = 0.01
@@ -105,7 +105,7 @@ class Contender:
     """One contestant within a round: its server, its workers, and the counts of its slices."""
 
     contestant: Contestant
-    server: ManagedServer | None
+    server: StartedServer | None
     plan: Plan
     crew: Crew
     workers: WorkerProcesses

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from loadgen.config.told.faults import faults
     from loadgen.config.told.judging import compare_settings, gate_settings, judging, smoke_limits
     from loadgen.config.told.monitors import monitors
-    from loadgen.config.told.plans import resolve, server_plan
+    from loadgen.config.told.plans import cluster_plan, resolve, server_plan
     from loadgen.config.told.search import search_settings, wants_search
     from loadgen.config.told.soak import soak_bands, soak_checks
     from loadgen.config.told.tls import tls_keys
@@ -36,6 +36,7 @@ __all__ = [
     "MAX_SEED",
     "Config",
     "Flag",
+    "cluster_plan",
     "compare_settings",
     "contested",
     "default",
@@ -82,6 +83,7 @@ __getattr__ = lazily(
         "monitors": "told.monitors",
         "soak_bands": "told.soak",
         "soak_checks": "told.soak",
+        "cluster_plan": "told.plans",
         "resolve": "told.plans",
         "server_plan": "told.plans",
         "search_settings": "told.search",

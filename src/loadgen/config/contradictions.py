@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from loadgen.command import MIXED, READING
-from loadgen.config import connection_life
+from loadgen.config import connection_life, managed_cluster
 from loadgen.config.document.problem import Problem
 from loadgen.config.memcache_contradictions import memcache_contradictions
 from loadgen.config.tables.cpu_list import absent_cpus, parse_cpu_list
@@ -429,8 +429,9 @@ def _faults_come_in_the_window(config: Config) -> Iterator[Problem]:
     nodes, window = config.target.servers, config.general.duration
     for index, fault in enumerate(config.fault):
         path = ("fault", index)
-        # The nodes that are found later are counted then.
-        if not config.target.finds_nodes and (beyond := [node for node in fault.on if node > nodes]):
+        # The nodes that are found later are counted then; `managed_cluster` knows those that are started.
+        numbers = [node for node in fault.on if isinstance(node, int)]
+        if not config.target.finds_nodes and (beyond := [node for node in numbers if node > nodes]):
             there = f"there {'is 1 node' if nodes == 1 else f'are {nodes} nodes'}"
             yield Problem(
                 ((*path, "on"), _ENDPOINTS),
@@ -572,4 +573,5 @@ _RULES: tuple[Callable[[Config], Iterator[Problem]], ...] = (
     _monitors_speak_the_servers_protocol,
     _checks_can_be_judged,
     *connection_life.RULES,
+    *managed_cluster.RULES,
 )

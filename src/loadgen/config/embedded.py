@@ -37,7 +37,12 @@ class _Checks(Table):
 def faults(reading: Reading, tables: Sequence[dict[str, Any]], seed: int = 0) -> tuple[Fault, ...]:
     """Return the faults of these tables, in their order; none where one of them has a problem."""
     try:
-        return faults_of(_Faults.model_validate({"fault": [*tables]}).fault, seed)
+        found = _Faults.model_validate({"fault": [*tables]}).fault
+        if named := [index for index, table in enumerate(found) if table.roles]:
+            sentence = "names a node by its role, and only the nodes of a cluster that loadgen starts have roles"
+            reading.problem(("fault", named[0], "on"), f"{sentence}; write its number")
+            return ()
+        return faults_of(found, seed)
     except ValidationError as error:
         for problem in problems_in(error):
             reading.problem(problem.paths[0], problem.sentence)

@@ -31,6 +31,7 @@ from loadgen.faults.surroundings import surroundings_for
 from loadgen.plan import Endpoint, Target
 from loadgen.reason import Reason
 from loadgen.server_plan import ServerPlan
+from loadgen.target import cluster
 from loadgen.target.server import ManagedServer
 from loadgen.usage import WatchedServer
 
@@ -51,11 +52,13 @@ class BenchUp:
     groups: tuple[tuple[Endpoint, ...], ...]
     """The same for each group of callers."""
     server: WatchedServer | None
-    """The server that loadgen started, where it is the only node; else None."""
+    """The server that loadgen started, where it is the only node, or all nodes of a cluster; else None."""
     servers: tuple[ManagedServer, ...]
     """The servers that loadgen started, by node; empty where the nodes were given."""
     proxies: Proxies
     """The proxies before the nodes."""
+    seeds: tuple[Endpoint, ...]
+    """The nodes that can be asked for all others, where they are a cluster that loadgen started; else empty."""
     faults: tuple[Fault, ...]
     """The bench's faults, each with the numbers of the nodes or proxies that it is on."""
     operator: OperatorThread
@@ -80,6 +83,8 @@ class Bench:
     groups: int = 1
     toxiproxy: str = ""
     """The URL of a running Toxiproxy, or `loadgen proxy`, in which the proxies are to be; empty: one is started."""
+    forms: ServerPlan | None = None
+    """The plan of the cluster that the managed nodes form, in its order; None: they know nothing of each other."""
 
     @property
     def nodes(self) -> int:
@@ -126,13 +131,16 @@ class Bench:
         """
         self.check()
         with contextlib.ExitStack() as stack:
-            faults = tuple(replace(fault, on=fault.nodes(self._most(fault))) for fault in self.faults)
+            faults = tuple(map(self._on_nodes, self.faults))
             surroundings = surroundings_for({fault.kind for fault in faults})
+            surroundings = replace(surroundings, routed=surroundings.netns and self.forms is not None)
             servers = tuple(
                 stack.enter_context(ManagedServer(replace(plan, surroundings=surroundings), emit))
                 for plan in self.managed
             )
-            stack.callback(_begin_stop, servers)
+            stack.callback(cluster.begin_stop, servers)
+            if self.forms is not None:
+                cluster.form(replace(self.forms, surroundings=surroundings), servers, emit)
             endpoints = self.given or tuple(each.endpoint for each in servers)
             nodes = tuple(map(Node, servers))
             interpreters: dict[Layer, Interpreter] = {
@@ -145,15 +153,17 @@ class Bench:
                 wanted = {node for fault in faults if fault.layer is Layer.PROXY for node in fault.on}
                 before = stack.enter_context(self._proxies(endpoints, sorted(wanted), emit))
                 interpreters[Layer.PROXY] = before.interpreter()
-            operator = OperatorThread(Operator(faults, interpreters))
+            seeds = endpoints if self.forms is not None else ()
+            operator = OperatorThread(Operator(faults, interpreters), seeds)
             stack.callback(operator.finish)
             groups = tuple(before.group(number) for number in range(self.groups))
             yield BenchUp(
                 endpoints=groups[0],
                 groups=groups,
-                server=nodes[0] if len(nodes) == 1 else None,
+                server=cluster.Group(self.forms.name, nodes) if self.forms is not None else _only(nodes),
                 servers=servers,
                 proxies=before,
+                seeds=seeds,
                 faults=faults,
                 operator=operator,
                 notes=(before.cost(),) if before.api is not None else (),
@@ -172,16 +182,23 @@ class Bench:
         with ManagedProxy(seed, emit) as managed:
             yield in_managed(managed, endpoints, wanted)
 
+    def _on_nodes(self, fault: Fault) -> Fault:
+        """Return the fault with the number of each node that it is on, and their roles where they have some."""
+        on = fault.nodes(self._most(fault))
+        roles = self.forms.cluster.roles if self.forms is not None and self.forms.cluster is not None else ()
+        return replace(fault, on=on, roles=tuple(roles[node - 1] for node in on) if roles else ())
+
     def _most(self, fault: Fault) -> int:
         """Return the highest number that a node of the fault may have."""
         return self.nodes * (self.groups if fault.layer is Layer.PROXY else 1)
 
 
-def _begin_stop(servers: tuple[ManagedServer, ...]) -> None:
-    for server in servers:
-        server.begin_stop()
+def _only(nodes: tuple[Node, ...]) -> Node | None:
+    return nodes[0] if len(nodes) == 1 else None
 
 
 def bench_of(target: Target, managed: ServerPlan | None, faults: tuple[Fault, ...]) -> Bench:
-    """Return the bench of a target: the managed server, if there is one, else the target's endpoints."""
-    return Bench(given=target.endpoints, faults=faults) if managed is None else Bench(managed=(managed,), faults=faults)
+    """Return the bench of a target: the managed server or cluster, if there is one, else the target's endpoints."""
+    if managed is None:
+        return Bench(given=target.endpoints, faults=faults)
+    return Bench(managed=managed.nodes, faults=faults, forms=managed if managed.cluster is not None else None)

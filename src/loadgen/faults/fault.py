@@ -51,6 +51,8 @@ class Fault:
     """The kind's own parameters, all of them, with defaults filled in."""
     seed: int = 0
     """The seed of the fault's draws, where it has any."""
+    roles: tuple[str, ...] = ()
+    """The roles of the nodes in `on`, such as "master 1", where loadgen starts a cluster; empty: nodes have numbers."""
 
     def nodes(self, count: int) -> tuple[int, ...]:
         """Return the numbers of the nodes that the fault is on, of `count` nodes."""
@@ -58,5 +60,11 @@ class Fault:
 
     def __str__(self) -> str:
         """Return the fault in words: "loss (net) on node 1"."""
-        where = "every node" if not self.on else f"node{'s' * (len(self.on) > 1)} {', '.join(map(str, self.on))}"
+        numbered = f"node{'s' * (len(self.on) > 1)} {', '.join(map(str, self.on))}"
+        where = "every node" if not self.on else ", ".join(self.roles) or numbered
         return f"{self.kind} ({self.layer}) on {where}"
+
+    def place(self, node: int) -> str:
+        """Return the name of one of its nodes: "node 1", or "master 1"."""
+        roles = dict(zip(self.on, self.roles, strict=False))
+        return roles.get(node, f"node {node}")

@@ -116,4 +116,4 @@ def _told(fault: Fault, node: int, what: str) -> Iterator[None]:
     try:
         yield
     except (LoadgenError, OSError) as error:
-        raise FaultError(f"The fault {fault.kind} could not be {what} on node {node}: {error}") from None
+        raise FaultError(f"The fault {fault.kind} could not be {what} on {fault.place(node)}: {error}") from None

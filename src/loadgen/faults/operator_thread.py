@@ -14,6 +14,7 @@ from loadgen.faults.fault import Fault
 from loadgen.faults.operator import FaultEvent, Operator
 from loadgen.faults.report import FaultReport
 from loadgen.faults.timeline import Step
+from loadgen.plan import Endpoint
 
 
 class OperatorThread:
@@ -22,8 +23,10 @@ class OperatorThread:
     An exception that is no LoadgenError is a bug in an interpreter: `news` and `finish` raise it.
     """
 
-    def __init__(self, operator: Operator) -> None:
+    def __init__(self, operator: Operator, nodes: tuple[Endpoint, ...] = ()) -> None:
         self._operator = operator
+        self.nodes = nodes
+        """The nodes by their numbers in faults, where load finds its servers by itself; empty: a load's own order."""
         self._posted: SimpleQueue[Step | None] = SimpleQueue()
         self._news: SimpleQueue[FaultEvent] = SimpleQueue()
         self._error: BaseException | None = None

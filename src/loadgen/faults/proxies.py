@@ -37,6 +37,10 @@ class Proxies:
         first = 1 + number * len(self.nodes)
         return tuple(self.addresses.get(first + index, node) for index, node in enumerate(self.nodes))
 
+    def by_node(self) -> dict[str, Endpoint]:
+        """Return what the first group of callers reaches each node by: the proxy before it, or the node itself."""
+        return dict(zip(map(str, self.nodes), self.group(0), strict=True))
+
     def interpreter(self) -> ProxyInterpreter:
         """Return the interpreter of the proxy layer on these proxies. There must be one."""
         assert self.api is not None, "there are proxies"

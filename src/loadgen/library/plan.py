@@ -13,7 +13,7 @@ from loadgen.errors import UsageError
 from loadgen.faults.bench import bench_of
 from loadgen.library.loading import Loading
 from loadgen.library.server import Server
-from loadgen.runner.discovery import placed
+from loadgen.runner.discovery import on_bench, placed
 from loadgen.secret import without_user
 from loadgen.server_plan import HOST
 
@@ -167,18 +167,17 @@ class Plan:
             if self.server is not None and self.server.is_running:
                 raise UsageError("a plan with faults starts its server itself: run it outside of `with server:`.")
             described = self.server.plan if self.server is not None else None
-            faults = config.faults(self.config.fault, resolved.seed)
+            faults = config.faults(self.config.fault, resolved.seed, config.cluster_plan(self.config))
             if described is None:
                 resolved = placed(resolved)
             with bench_of(resolved.target, described, faults).up(lambda progress: None) as up:
-                yield Loading(placed(resolved.at(*up.endpoints)), judging, up.server, up.operator, monitors, up.notes)
+                yield Loading(on_bench(resolved, up), judging, up.server, up.operator, monitors, up.notes)
             return
         if self.server is None:
             yield Loading(placed(resolved), judging, None, monitors=monitors)
             return
-        with self.server.up() as server:
-            told = placed(resolved.at(server.endpoint))
-            yield Loading(told, judging, server, monitors=monitors)
+        with self.server.up() as up:
+            yield Loading(placed(resolved.at(*up.endpoints)), judging, up.server, monitors=monitors)
 
     def replace(self, **keywords: Any) -> Self:
         """Return the same plan with other values for these keywords."""

@@ -12,17 +12,20 @@ from typing import Self
 from loadgen import config
 from loadgen.config import presets
 from loadgen.errors import UsageError
+from loadgen.events import Progress
+from loadgen.plan import Endpoint
 from loadgen.server_plan import ServerPlan
-from loadgen.target.server import ManagedServer
-from loadgen.usage import Usage
+from loadgen.target.servers import Managed, Up
+from loadgen.usage import StartedServer, Usage
 
 
 class Server:
     """A server that loadgen starts. Make one by `file` or `command`, or the built-in server by `loadgen.serve`.
 
     When a Server is the target of a Plan, each run starts a process of its own and ends it. Within `with`, one process
-    is started, which all runs share; `host`, `port` and `pid` are those of that process. One thread at a time may use a
-    Server. No process outlives this one, however this one ends.
+    is started, which all runs share; `host`, `port` and `pid` are those of that process; where a
+    file describes a cluster, of its first node. One thread at a time may use a Server. No process outlives this one,
+    however this one ends.
     """
 
     def __init__(self, plan: ServerPlan, *, is_builtin: bool = False) -> None:
@@ -30,7 +33,8 @@ class Server:
         self.plan = plan
         self.is_builtin = is_builtin
         """True for loadgen's own server, whose figures say little of other servers."""
-        self._running: ManagedServer | None = None
+        self._running: Up | None = None
+        self._end = contextlib.ExitStack()
 
     @classmethod
     def file(cls, name: str | Path) -> Self:
@@ -70,30 +74,39 @@ class Server:
         """Start the server, and return when it answers. Raises TargetError when it does not."""
         if self._running is not None:
             raise UsageError("the server runs already: one `with` at a time.")
-        self._running = ManagedServer(self.plan).__enter__()
+        self._running = self._end.enter_context(Managed(self.plan).up(_unheard))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        running, self._running = self._running, None
-        if running is not None:
-            running.__exit__(kind, error, traceback)
+        self._running = None
+        self._end.close()
 
     @contextlib.contextmanager
-    def up(self) -> Iterator[ManagedServer]:
+    def up(self) -> Iterator[Up]:
         """Yield the server that runs within `with`, or else one that is started now and ended afterwards."""
         if self._running is not None:
             yield self._running
         else:
-            with ManagedServer(self.plan) as own:
+            with Managed(self.plan).up(_unheard) as own:
                 yield own
 
     @property
-    def _started(self) -> ManagedServer:
+    def _started(self) -> StartedServer:
+        server = self._up.server
+        assert server is not None, "a Server is started"
+        return server
+
+    @property
+    def _up(self) -> Up:
         if self._running is None:
             raise UsageError("the server does not run: ask this within `with server:`.")
         return self._running
+
+    @property
+    def _first(self) -> Endpoint:
+        return self._up.endpoints[0]
 
     @property
     def is_running(self) -> bool:
@@ -103,15 +116,15 @@ class Server:
     @property
     def endpoint(self) -> str:
         """The server's address, in the form that a Plan takes."""
-        return str(self._started.endpoint)
+        return str(self._first)
 
     @property
     def host(self) -> str:
-        return self._started.host
+        return self._first.host
 
     @property
     def port(self) -> int:
-        return self._started.port
+        return self._first.port
 
     @property
     def pid(self) -> int:
@@ -129,3 +142,7 @@ class Server:
     def usage(self) -> Usage | None:
         """Return the use of its processes until now; None when they are gone or the system does not report it."""
         return self._started.usage()
+
+
+def _unheard(progress: Progress) -> None:
+    """Take the time spent waiting, which a program is not told."""

@@ -99,6 +99,8 @@ class Crew:
         """Asks who the nodes are; None where they stay the same."""
         self.topology = plan.target.topology
         """The newest; None where the endpoints are all there is."""
+        self.served = [(0, self.topology)] if self.topology is not None else []
+        """Each topology until now, with the monotonic time in ns at which it was seen."""
         self.seats: list[Seat] = []
         self.connections = Connections(self)
         self.phase = Phase.CONNECT
@@ -318,6 +320,7 @@ class Crew:
         for change in watch.changes():
             self.topology = change.topology
             self.tell_all(Reroute(change.topology))
+            self.served.append((change.at_ns, change.topology))
             if change.words:
                 wall_s = self.kernel.wall_s() - (self.kernel.now() - change.at_ns) / NS_PER_S
                 self.emit(TopologyChanged(change.at_ns, wall_s, change.words))

@@ -14,7 +14,7 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from loadgen.errors import TargetError
 from loadgen.plan import Endpoint, Plan, Target, Topology
@@ -24,6 +24,9 @@ from loadgen.topology.ask import Answer, Question, ask
 from loadgen.topology.follow import Follower, changes
 from loadgen.topology.found import FoundNode, FoundShard
 from loadgen.units import NS_PER_S
+
+if TYPE_CHECKING:
+    from loadgen.faults.bench import BenchUp
 
 PATIENCE_S = 1.0
 """The time that one node has to answer."""
@@ -52,6 +55,13 @@ def placed(plan: Plan) -> Plan:
             f"{plan.wire.connections}: each node needs at least one."
         )
     return plan.on(topology)
+
+
+def on_bench(plan: Plan, up: BenchUp) -> Plan:
+    """Return the plan with its load on a bench that is up. Raises TargetError as `placed` does."""
+    if not up.seeds:
+        return placed(plan.at(*up.endpoints))
+    return placed(plan.at(*up.seeds)).behind(up.proxies.by_node())
 
 
 def inquire(target: Target, nodes: Sequence[Endpoint], deadline_s: float) -> tuple[FoundShard, ...]:

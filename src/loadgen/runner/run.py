@@ -19,6 +19,7 @@ from loadgen.faults.report import FaultReport, Outage
 from loadgen.faults.timeline import steps
 from loadgen.judge import check, diagnosis, failures, outages, verdict
 from loadgen.judge.judging import Judging
+from loadgen.judge.lanes import on_lanes
 from loadgen.judge.run_metrics import RunMetrics, vocabulary_of
 from loadgen.overload import Overload, of_window
 from loadgen.phase import OF_A_LOAD, Phase
@@ -209,7 +210,9 @@ class Run:
         faults = self.end_faults()
         self.tell_news()
         monitors = self.beside.reports() if self.beside is not None else ()
-        found = outages.outages(counted.moments, counted.began_ns, MOMENT_NS, faults)
+        nodes = self.operator.nodes if self.operator is not None else ()
+        of_lanes = on_lanes(faults, nodes, crew.served) if nodes else faults
+        found = outages.outages(counted.moments, counted.began_ns, MOMENT_NS, of_lanes)
         failed_because = self.failed_because(phases, counted, found)
         others = outages.unplanned(counted.moments, counted.began_ns, MOMENT_NS, found)
         # Where every request may fail, failed requests are a note. Unfinished requests make the run invalid.

@@ -25,11 +25,12 @@ from loadgen.smoke.criteria import judge
 from loadgen.smoke.ended import SmokeEnded
 from loadgen.smoke.limits import SmokeLimits
 from loadgen.smoke.observed import Finding, Observed
-from loadgen.target.server import ManagedServer, ServerError
+from loadgen.target.server import ServerError
 from loadgen.target.servers import Servers
 from loadgen.target.talk import sanity
 from loadgen.target.talk.identity import identify
 from loadgen.units import NS_PER_S
+from loadgen.usage import StartedServer
 from loadgen.version import __version__
 
 Emit = Callable[[Event], None]
@@ -97,7 +98,7 @@ class SmokeTest:
                 self.observed = replace(self.observed, log_errors=server.log_errors())
                 self.log_tail = server.log_tail()
 
-    def test(self, plan: Plan, server: ManagedServer | None, began_ns: int) -> None:
+    def test(self, plan: Plan, server: StartedServer | None, began_ns: int) -> None:
         """Run the test between the server's start and its stop."""
         try:
             if server is None:
@@ -127,7 +128,7 @@ class SmokeTest:
         self.observed = replace(self.observed, sanity=finding)
         return finding.good
 
-    def load(self, plan: Plan, server: ManagedServer | None) -> None:
+    def load(self, plan: Plan, server: StartedServer | None) -> None:
         try:
             with beside.opened(self.case.monitors, plan.target, server) as board:
                 self.result = Run(
@@ -145,7 +146,7 @@ class SmokeTest:
             self.emit(self.result)
 
 
-def still_up(plan: Plan, server: ManagedServer | None) -> Finding:
+def still_up(plan: Plan, server: StartedServer | None) -> Finding:
     """Check that the server still runs and answers after the load."""
     wrong = ""
     try:

@@ -90,7 +90,8 @@ def task_of(
         return None
     if sys.platform != "linux" or os.geteuid() != 0:
         raise ApartError("A server with a network, disk or control group of its own takes Linux and root.")
-    commands = [*(_mounting(surroundings, data)), *(_linking(pair) if pair is not None else ())]
+    links = _linking(pair, routed=surroundings.routed) if pair is not None else []
+    commands = [*_mounting(surroundings, data), *links]
     return Apart(
         net=surroundings.netns,
         mount=surroundings.tmpfs_bytes > 0,
@@ -112,7 +113,7 @@ def _mounting(surroundings: Surroundings, data: str) -> list[tuple[tuple[str, ..
     ]
 
 
-def _linking(pair: Pair) -> list[tuple[tuple[str, ...], str]]:
+def _linking(pair: Pair, *, routed: bool) -> list[tuple[tuple[str, ...], str]]:
     ip, outside = tool("ip"), f"{PREFIX}{{keeper}}"
     inner = (
         "link set lo up\n"
@@ -121,10 +122,17 @@ def _linking(pair: Pair) -> list[tuple[tuple[str, ...], str]]:
         f"link set {INTERFACE} {_ONE_SEGMENT} up\n"
     )
     outer = f"addr add {pair.host}/{pair.prefix} dev {outside}\nlink set {outside} {_ONE_SEGMENT} up\n"
-    return [
+    on_the_host = (tool("nsenter"), "--net=/proc/{loadgen}/ns/net")
+    linked: list[tuple[tuple[str, ...], str]] = [
         ((ip, "-batch", "-"), inner),
-        ((tool("nsenter"), "--net=/proc/{loadgen}/ns/net", ip, "-batch", "-"), outer),
+        ((*on_the_host, ip, "-batch", "-"), outer),
     ]
+    if not routed:
+        return linked
+    # The kernel forwards what comes in by this interface, and leaves those of the host as they are.
+    forwarding = f"/proc/sys/net/ipv4/conf/{outside}/forwarding"
+    others = ("route", "add", str(_BENCHMARKS), "via", pair.host, "dev", INTERFACE)
+    return [*linked, ((*on_the_host, tool("tee"), forwarding), "1"), ((ip, *others), "")]
 
 
 def cgroup_parents() -> list[Path]:

@@ -17,14 +17,17 @@ _OUTGOING = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _LEAST = 10_000
 """Below are ports of well-known services."""
 
+MOST = 65_535
+"""The highest port."""
+
 _ATTEMPTS = 100
 
 _DRAWS = random.SystemRandom()
 """Its draws differ between processes that begin with the same seed."""
 
 
-def free(host: str) -> int:
-    """Return a TCP port on which no process listens at this moment.
+def free(host: str, distance: int = 0) -> int:
+    """Return a TCP port on which no process listens at this moment, nor on the port at this distance above.
 
     On Linux, it is none of those that outgoing connections get: one of these may be taken while a server that was
     killed is not yet started again.
@@ -33,9 +36,11 @@ def free(host: str) -> int:
         end = int(_OUTGOING.read_text().split()[0])
     except (OSError, ValueError, IndexError):
         end = 0
+    # Where outgoing connections begin so low, those above are all that is left.
+    end = end - distance if end - distance > _LEAST else MOST - distance if distance else end
     for _ in range(_ATTEMPTS if end > _LEAST else 0):
         port = _DRAWS.randrange(_LEAST, end)
-        if not is_taken(host, port):
+        if not is_taken(host, port) and not (distance and is_taken(host, port + distance)):
             return port
     with socket.create_server((host, 0)) as probe:
         return int(probe.getsockname()[1])

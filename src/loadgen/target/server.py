@@ -295,13 +295,15 @@ class ManagedServer:
         """Start the server's program."""
         plan = self.plan
         netns = plan.surroundings.netns
-        if plan.port and not plan.by_socket and not netns and port.is_taken(HOST, plan.port):
-            holder = port.listener(plan.port) or "another process"
+        wanted = {plan.port, plan.port + plan.bus_distance} if plan.port and not plan.by_socket and not netns else set()
+        for taken in sorted(each for each in wanted if port.is_taken(HOST, each)):
+            holder = port.listener(taken) or "another process"
+            whose = "of [target.server]" if taken == plan.port else f"of the bus of {plan.name}"
             raise ServerError(
-                f"Port {plan.port} of [target.server] is in use by {holder}: stop that, or leave target.server.port "
-                "out for a free one."
+                f"Port {taken} {whose} is in use by {holder}: stop that, or leave target.server.port out for a free "
+                "one."
             )
-        self.port = plan.port or port.free(HOST)
+        self.port = plan.port or port.free(HOST, plan.bus_distance)
         pair = apart.free_pair() if netns else None
         self.host = pair.server if pair is not None else HOST
         task = self._task(pair)

@@ -14,7 +14,8 @@ from typing import Protocol
 from loadgen.events import Progress
 from loadgen.plan import Endpoint, Target
 from loadgen.server_plan import ServerPlan
-from loadgen.target.server import ManagedServer
+from loadgen.target import cluster
+from loadgen.usage import StartedServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,8 @@ class Up:
     """Servers that answer."""
 
     endpoints: tuple[Endpoint, ...]
-    server: ManagedServer | None = None
-    """The server that loadgen started, which can be watched; None when all endpoints were given."""
+    server: StartedServer | None = None
+    """The server that loadgen started, or all nodes of the cluster; None when all endpoints were given."""
 
 
 class Servers(Protocol):
@@ -57,7 +58,7 @@ class GivenEndpoints:
 
 @dataclass(frozen=True, slots=True)
 class Managed:
-    """A server that loadgen starts, watches and ends."""
+    """A server, or the nodes of a cluster, that loadgen starts, watches and ends."""
 
     plan: ServerPlan
 
@@ -67,8 +68,8 @@ class Managed:
 
     @contextlib.contextmanager
     def up(self, emit: Callable[[Progress], None]) -> Iterator[Up]:
-        with ManagedServer(self.plan, emit) as server:
-            yield Up((server.endpoint,), server)
+        with cluster.started(self.plan, emit) as servers:
+            yield Up(tuple(each.endpoint for each in servers), cluster.as_one(self.plan, servers))
 
 
 def servers_of(target: Target, managed: ServerPlan | None) -> GivenEndpoints | Managed:

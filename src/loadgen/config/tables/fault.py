@@ -6,6 +6,8 @@ would do nothing. `told.faults` makes the faults.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Annotated, Any, Literal
 
@@ -32,22 +34,34 @@ MAX_FAULT_SEED = 2**53 - 1
 """The greatest seed, which every reader of JSON takes exactly."""
 
 
-def _nodes(value: object) -> tuple[int, ...]:
-    """Return the numbers of the nodes, or none for all of them."""
+_ROLE = re.compile(r"(master|replica) [1-9][0-9]{0,3}")
+
+
+def _nodes(value: object) -> tuple[int | str, ...]:
+    """Return the numbers or roles of the nodes, or none for all of them."""
     listed = value if isinstance(value, list | tuple) else [value]
     if value == "all":
         return ()
-    if not listed or not all(isinstance(n, int) and not isinstance(n, bool) and n >= 1 for n in listed):
-        raise ValueError('must be the number of a node, such as 1, or several, such as [1, 2], or "all"')
+    if not listed or not all(map(_is_node, listed)):
+        raise ValueError(
+            'must be the number of a node, such as 1, or several, such as [1, 2], or "all"; in a cluster that loadgen '
+            'starts, also a role, such as "master 1"'
+        )
     if len({*listed}) < len(listed):
         raise Refused(ProblemCode.TWICE, "names a node twice; name it once")
     return tuple(listed)
 
 
-_NODE_SCHEMA = {"type": "integer", "minimum": 1}
+def _is_node(value: object) -> bool:
+    if isinstance(value, str):
+        return _ROLE.fullmatch(value) is not None
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
+
+
+_NODE_SCHEMA = {"anyOf": [{"type": "integer", "minimum": 1}, {"type": "string", "pattern": f"^{_ROLE.pattern}$"}]}
 
 Nodes = Annotated[
-    tuple[int, ...],
+    tuple[int | str, ...],
     BeforeValidator(_nodes),
     PlainSerializer(lambda nodes: [*nodes] or "all", when_used="json"),
     WithJsonSchema(
@@ -60,7 +74,7 @@ Nodes = Annotated[
         }
     ),
 ]
-"""The numbers of nodes, from 1; none for all. Written as `1`, `[1, 2]` or `"all"`."""
+"""The numbers of nodes, from 1, or their roles; none for all. Written as `1`, `[1, 2]`, `"master 1"` or `"all"`."""
 
 ByteCount = Annotated[
     int,
@@ -113,7 +127,10 @@ class FaultTable(Table):
     on: Nodes = Field(
         default=(),
         validate_default=False,
-        description='The nodes, by their numbers in target.endpoints, from 1: 1, [1, 2] or "all" (the default).',
+        description=(
+            'The nodes, by their numbers in target.endpoints, from 1: 1, [1, 2] or "all" (the default). In a cluster '
+            'that loadgen starts, also by their roles at the start: "master 1", ["replica 1", "replica 2"].'
+        ),
     )
     at: Duration = duration_key(
         "0s", "Time from the start of the measurement to the first beginning; what is before it is the baseline."
@@ -222,6 +239,15 @@ class FaultTable(Table):
                 "packet comes before it was sent; make the jitter shorter",
             )
         return self
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles among the nodes."""
+        return tuple(node for node in self.on if isinstance(node, str))
+
+    def numbers(self, roles: Sequence[str] = ()) -> tuple[int, ...]:
+        """Return the numbers of the nodes, of which those with roles are named by them. Each role must be one."""
+        return tuple(node if isinstance(node, int) else roles.index(node) + 1 for node in self.on)
 
     def given(self) -> dict[str, int | float | str]:
         """Return the parameters that were given."""

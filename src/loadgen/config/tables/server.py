@@ -14,12 +14,15 @@ from pydantic import AfterValidator, BeforeValidator, Field, field_validator
 
 from loadgen.config.tables.refused import ProblemCode, Refused
 from loadgen.config.tables.table import Table, duration_key
-from loadgen.config.tables.values import CpuList, Duration, PositiveDuration
+from loadgen.config.tables.values import COUNT_IN_TEXT, CpuList, Duration, PositiveDuration
 
 PLACEHOLDERS = ("{host}", "{port}", "{dir}", "{socket}")
 
 _PLACEHOLDER = re.compile(r"\{[A-Za-z_][A-Za-z0-9_]*\}")
 """Other braces, such as those of JSON, are left as they are."""
+
+MOST_MASTERS = 100
+MOST_REPLICAS = 5
 
 OURS = ("server.log", ".loadgen", ".loadgen-new")
 """The files that loadgen itself puts into a server's folder: the log, and the marks of a folder in use."""
@@ -102,6 +105,17 @@ FilePath = Annotated[
 Pattern = Annotated[str, AfterValidator(_regular_expression)]
 
 
+class ServerCluster(Table):
+    """A Redis Cluster of started nodes, each by target.server.command: formed before the load, ended after it."""
+
+    masters: Annotated[int, Field(ge=1, le=MOST_MASTERS), COUNT_IN_TEXT] = Field(
+        default=3, description="Number of masters, which share the slots evenly. A fail-over takes 3."
+    )
+    replicas_per_master: Annotated[int, Field(ge=0, le=MOST_REPLICAS), COUNT_IN_TEXT] = Field(
+        default=1, description="Number of replicas of each master; 0: none can take over."
+    )
+
+
 class Server(Table):
     """A server that loadgen starts for the run, watches, and stops at the end; in place of endpoints."""
 
@@ -171,6 +185,8 @@ class Server(Table):
         ),
         examples=[["ERROR"]],
     )
+
+    cluster: ServerCluster | None = Field(default=None)
 
     @field_validator("command")
     @classmethod

@@ -37,7 +37,7 @@ from loadgen.plan import (
     worker_plans,
 )
 from loadgen.server_address import parse_endpoint
-from loadgen.server_plan import HOST, ServerPlan
+from loadgen.server_plan import HOST, ClusterPlan, ServerPlan
 from loadgen.units import MAX_DURATION_NS, NS_PER_S, parse_duration
 
 _BACKOFF_NS = 5 * NS_PER_S
@@ -145,7 +145,15 @@ def server_plan(config: Config, name: str) -> ServerPlan | None:
         cpus=parse_cpu_list(server.cpu_list) if server.cpu_list is not None else (),
         log=_absolute(server.log) if server.log else "",
         log_patterns=server.log_patterns,
+        cluster=cluster_plan(config),
     )
+
+
+def cluster_plan(config: Config) -> ClusterPlan | None:
+    """Return the plan of the cluster that the started nodes form; None without a [target.server.cluster]."""
+    server = config.target.server
+    its = server.cluster if server is not None else None
+    return ClusterPlan(its.masters, its.replicas_per_master) if its is not None else None
 
 
 def _history(workload: schema.Workload) -> KeptHistory | None:

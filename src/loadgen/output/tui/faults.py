@@ -34,16 +34,18 @@ class Faults:
 
     def began(self, event: FaultBegan) -> None:
         self._on.append(event)
-        self._log.say(event.wall_s, f"fault began: {kind(event)} on node {event.node}", "warn")
+        self._log.say(event.wall_s, f"fault began: {kind(event)} on {event.fault.place(event.node)}", "warn")
 
     def ended(self, event: FaultEnded) -> None:
         self._on = [each for each in self._on if (each.fault, each.node) != (event.fault, event.node)]
         if event.failure:
-            words = f"fault failed: {kind(event)} on node {event.node}: {printable(event.failure, _LONGEST)}"
+            words = (
+                f"fault failed: {kind(event)} on {event.fault.place(event.node)}: {printable(event.failure, _LONGEST)}"
+            )
             self._log.say(event.wall_s, words, "bad")
             return
         effects = f"{KINDS[event.fault.kind].counts}: {figures.grouped(event.effects)}"
-        self._log.say(event.wall_s, f"fault ended: {kind(event)} on node {event.node}; {effects}", "warn")
+        self._log.say(event.wall_s, f"fault ended: {kind(event)} on {event.fault.place(event.node)}; {effects}", "warn")
 
 
 def kind(event: FaultBegan | FaultEnded) -> str:

@@ -183,7 +183,8 @@ def _nodes(load: Load, most: int) -> list[Line]:
 
 def _faults(load: Load, now_s: float) -> list[str]:
     return [
-        f"{kind(event)} on node {event.node}, for {max(0.0, now_s - event.wall_s):.0f} s" for event in load.faults.on
+        f"{kind(event)} on {event.fault.place(event.node)}, for {max(0.0, now_s - event.wall_s):.0f} s"
+        for event in load.faults.on
     ]
 
 

@@ -64,4 +64,4 @@ def words(event: Progress) -> str:
 
 def fault(event: FaultBegan | FaultEnded) -> str:
     """Return a fault that lasts: "kill on node 1"."""
-    return f"{event.fault.kind} on node {event.node}"
+    return f"{event.fault.kind} on {event.fault.place(event.node)}"

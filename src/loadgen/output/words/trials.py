@@ -283,12 +283,12 @@ def breakers(observed: Observed) -> str:
 
 
 def fault_began(event: FaultBegan) -> str:
-    return f"{event.fault.kind} ({event.fault.layer}) began on node {event.node}"
+    return f"{event.fault.kind} ({event.fault.layer}) began on {event.fault.place(event.node)}"
 
 
 def fault_ended(event: FaultEnded) -> str:
     why = f": {printable(event.failure, named.LONGEST)}" if event.failure else f", effects {event.effects:,}"
-    return f"{event.fault.kind} ({event.fault.layer}) ended on node {event.node}{why}"
+    return f"{event.fault.kind} ({event.fault.layer}) ended on {event.fault.place(event.node)}{why}"
 
 
 # ── Several trials ────────────────────────────────────────────────────────────────────────────────────────────────────

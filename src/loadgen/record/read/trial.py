@@ -125,6 +125,7 @@ def fault(record: Fields) -> Fault:
         stagger_ns=record.ns("stagger_secs"),
         parameters=dict(record.get("parameters", {})),
         seed=record.count("seed"),
+        roles=tuple(map(str, record.may("roles", ()))),
     )
 
 

@@ -39,6 +39,7 @@ FAULT = part(
     field("kind", TEXT, "its kind, such as `kill`"),
     field("layer", {"enum": [str(layer) for layer in Layer]}, "the layer in which it happens"),
     field("on", array_of(COUNT), "the numbers of the nodes, from 1; empty for all"),
+    field("roles", array_of(TEXT), "their roles at the start, where loadgen starts a cluster", optional=True),
     fields(
         dict.fromkeys(("at_secs", "for_secs", "every_secs", "stagger_secs"), NUMBER),
         "when it first begins, how long it lasts (0: to the end), the time between two beginnings (0: once), and "

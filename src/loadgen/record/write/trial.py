@@ -152,6 +152,7 @@ def fault(of: Fault) -> dict[str, Any]:
         "kind": of.kind,
         "layer": str(of.layer),
         "on": list(of.on),
+        **({"roles": list(of.roles)} if of.roles else {}),
         "at_secs": secs(of.at_ns),
         "for_secs": secs(of.for_ns),
         "every_secs": secs(of.every_ns),

@@ -134,9 +134,9 @@ def _of_file(word: str) -> ServerPlan:
     """Return the server of a server file. Raises ConfigError, and UsageError for one that cannot be judged."""
     file = presets.SERVERS.named(word)
     plan = config.server_plan(config.load(None, server=file), file.stem if file is not None else "")
-    if plan is None or plan.target.speaks.wire is not Wire.RESP or plan.target.password:
+    if plan is None or plan.target.speaks.wire is not Wire.RESP or plan.target.password or plan.cluster:
         raise UsageError(
-            f"--server {printable(word, 60)}: faults judge a server that is started, speaks RESP and asks for no "
+            f"--server {printable(word, 60)}: faults judge one server that is started, speaks RESP and asks for no "
             "password; name the file of one, such as redis-aof."
         )
     return plan

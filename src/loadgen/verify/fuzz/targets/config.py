@@ -58,7 +58,7 @@ def examine(words: Sequence[str], data: bytes) -> Examined:
 
 def _told_on(found: config.Config) -> None:
     """Make all that a run is told of a configuration. Raises LoadgenError."""
-    config.faults(found.fault, _SEED)
+    config.faults(found.fault, _SEED, config.cluster_plan(found))
     config.judging(found)
     config.server_plan(found, "")
     # The name of a host would be asked of DNS.
