@@ -45,7 +45,8 @@ faults.fault ←
 faults.kinds ← faults.fault
 faults.timeline ← faults.fault
 faults.report ← faults.fault faults.kinds
-events ← hosts units phase errors severity reason signs usage snapshot slo overload plan faults.fault faults.report stats
+events ← hosts units phase errors severity reason signs usage snapshot slo overload plan faults.fault faults.report
+    stats
     judge.judging judge.check monitors.reading monitors.report
 
 # The wire: bytes ↔ requests, compiled, without a clock or a socket.
@@ -169,7 +170,8 @@ monitors.metric ← units judge.expression monitors.series
 monitors ← units escape greeting secret plan judge.expression monitors.reading monitors.plan monitors.json_path
     monitors.kinds monitors.series monitors.metric web target.talk
 worker ← units phase errors secret signs snapshot plan engine._time engine._reactor engine._history engine._engine host
-runner ← hosts topology.ask topology.follow topology.found target.talk units version phase errors escape severity reason signs
+runner ← hosts topology.ask topology.follow topology.found target.talk units version phase errors escape severity
+    reason signs
     usage snapshot slo overload plan events stats
     judge.verdict
     judge.judging judge.diagnosis judge.failures judge.outages judge.lanes judge.check judge.run_metrics faults.kinds
@@ -568,7 +570,8 @@ cli ← fleet.fleet fleet.launchers fleet.token monitors.plan
     soak.leader soak.metrics soak.totals soak.wear output.words soak.ended soak.journal soak.replay soak.side target
     output.formats monitors judge.expression soak.folder judge.named jobs jobs.adapters jobs.leader jobs.load
     jobs.opened
-cli.verbs ← fleet.agent fleet.machine fleet.stdio fleet.token units protocol errors escape severity server_plan server.builtin compare.answers history smoke.ended
+cli.verbs ← fleet.agent fleet.machine fleet.stdio fleet.token units protocol errors escape severity server_plan
+    server.builtin compare.answers history smoke.ended
     selftest.reach selftest.bench faults.proxy.chain faults.proxy.api faults.proxy host target runner compare
     smoke config record output.paper output.formats output cli.options cli.flags cli version __init__
     faults.cleanup trial.workloads trial.adapters trial.ended trial.trial verify.kinds verify.artifact verify.replay
