@@ -185,7 +185,7 @@ topology.form ← errors escape plan server_plan topology.ask topology.found
 fleet.frame ←
 fleet.pickled ←
 fleet.channel ←
-fleet.introduction ←
+fleet.introduction ← fleet.frame
 fleet.token ← errors
 fleet.stdio ←
 fleet.together ← phase snapshot worker runner
@@ -193,7 +193,11 @@ fleet.agent ← units errors signs worker fleet.frame fleet.introduction fleet.p
 fleet.link ← units escape worker fleet.agent fleet.frame fleet.introduction fleet.pickled
 fleet.switchboard ← units worker runner fleet.agent fleet.channel fleet.link
 fleet.machine ← units version signs worker host selftest.reach fleet.agent fleet.introduction
-fleet.launchers ← units errors host fleet.channel
+fleet.launchers.child ← errors escape host fleet.channel
+fleet.launchers.asked ← errors
+fleet.launchers.dask ← version errors escape fleet.channel fleet.launchers.asked fleet.launchers.child
+fleet.launchers ← units errors escape secret plan server_address fleet.channel fleet.frame fleet.launchers.asked
+    fleet.launchers.child fleet.launchers.dask
 fleet.fleet ← units version errors signs split hosts plan worker runner fleet.channel fleet.introduction fleet.launchers
     fleet.link fleet.switchboard
 compare ← monitors.plan
@@ -560,7 +564,7 @@ selftest.bench ← units errors events judge.verdict selftest.reach runner libra
 # The command.
 cli.options ← units errors escape plan verify.tape verify.kinds
 cli.flags ← command protocol errors escape plan config cli.options
-cli ← fleet.fleet fleet.launchers fleet.token monitors.plan
+cli ← fleet.fleet fleet.launchers fleet.launchers.asked fleet.token monitors.plan
     errors escape secret severity reason server_address server_plan usage plan events stats judge.judging
     compare.answers selftest.reach faults.operator_thread faults.bench host target.talk runner compare config.tables
     config output cli.options cli.flags version units faults.fault faults.kinds trial.plan trial.workloads
@@ -617,6 +621,8 @@ DOORS: dict[str, set[str]] = {
     "taskiq": {"jobs.adapters"},
     "taskiq_redis": {"jobs.adapters"},
     "dramatiq": {"jobs.adapters"},
+    "dask": {"fleet.launchers.dask"},
+    "distributed": {"fleet.launchers.dask"},
     "redis": {"jobs.adapters"},
     "hiredis": {
         "jobs.redis.connection",

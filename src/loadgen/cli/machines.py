@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,8 +13,13 @@ from loadgen.cli.options import Given
 from loadgen.errors import UsageError
 from loadgen.fleet.fleet import Fleet, launched
 from loadgen.fleet.launchers import Launcher, launcher_of
+from loadgen.fleet.launchers.asked import Asked
 from loadgen.fleet.token import token_of
 from loadgen.plan import Plan
+from loadgen.units import NS_PER_S
+
+REMOTE = "LOADGEN_REMOTE"
+"""The variable of the environment that says what --remote-command does."""
 
 QUIET_S = 2.0
 """The time for which nothing is said of agents that have not come yet."""
@@ -28,13 +34,20 @@ def launcher(given: Given) -> Launcher | None:
         if given.get("dry_run"):
             raise UsageError("--dry-run shows what agents would do, and none are asked for: add --on local:2, say.")
         return None
-    return launcher_of(where if where is not None else f"local:{machines}")
+    wait_ns = given.get("expect_wait")
+    asked = Asked(
+        token=token_of(given.get("token_file")),
+        remote_command=given.get("remote_command") or os.environ.get(REMOTE) or "loadgen",
+        wait_s=wait_ns / NS_PER_S if wait_ns is not None else None,
+        say=output.remark,
+    )
+    return launcher_of(where if where is not None else f"local:{machines}", asked)
 
 
 @contextmanager
 def agents(given: Given, launcher: Launcher) -> Iterator[Fleet]:
     """Launch the agents, and end them on exit. Raises UsageError, and WorkerError as `launched` does."""
-    with launched(launcher, token_of(given.get("token_file")), _Coming()) as fleet:
+    with launched(launcher, _Coming()) as fleet:
         yield fleet
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,3 +20,6 @@ class Channel:
     """End what was launched, within 2 s. A second call does nothing."""
     give_up: Callable[[], None] = lambda: None
     """End what was launched at once: the agent is lost, and does not end by itself. `end` is called all the same."""
+    token: str = field(default="", repr=False)
+    """The token that agent and leader prove to each other that they know. Empty where the channel is proof enough, as
+    it is to a process of ours, and by ssh."""

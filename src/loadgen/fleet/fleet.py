@@ -153,7 +153,7 @@ class Fleet:
 
 
 @contextmanager
-def launched(launcher: Launcher, token: str = "", so_far: SoFar = lambda here, of: None) -> Iterator[Fleet]:
+def launched(launcher: Launcher, so_far: SoFar = lambda here, of: None) -> Iterator[Fleet]:
     """Launch the agents, wait until each has introduced itself and is claimed, and end them on exit.
 
     Raises WorkerError when an agent cannot be launched, is of another version, or does not come.
@@ -163,7 +163,7 @@ def launched(launcher: Launcher, token: str = "", so_far: SoFar = lambda here, o
         channels = stack.enter_context(launcher.launch(run))
 
         def link(rank: int, now_ns: int) -> Link:
-            return Link(__version__, run, rank, token, now_ns)
+            return Link(__version__, run, rank, channels[rank].token, now_ns)
 
         board = stack.enter_context(Switchboard(channels, link))
         patience_s = 2 * INTRODUCED_WITHIN_NS / NS_PER_S

@@ -11,8 +11,12 @@ from typing import NamedTuple
 
 _HEAD = struct.Struct("!IB")
 
+HEAD_BYTES = _HEAD.size
+
 LONGEST = 64 << 20
 """The longest body, in bytes: a plan with its pool of slots and a report of many histograms are far below."""
+
+LONGEST_INTRODUCTION = 64 << 10
 
 
 class Kind(IntEnum):
@@ -50,6 +54,14 @@ def frame(kind: Kind, body: bytes = b"") -> bytes:
     if len(body) > LONGEST:
         raise FrameError(f"a message of {len(body):,} bytes is longer than {LONGEST:,}")
     return _HEAD.pack(len(body), kind) + body
+
+
+def begins_introduction(head: bytes) -> bool:
+    """Return True if the first `HEAD_BYTES` of a stream, or fewer where it has ended, are those of an introduction."""
+    if len(head) != HEAD_BYTES:
+        return False
+    length, kind = _HEAD.unpack(head)
+    return bool(kind == Kind.INTRODUCTION and length <= LONGEST_INTRODUCTION)
 
 
 class Frames:

@@ -14,13 +14,13 @@ import sys
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self, TypeVar
 
+from loadgen.fleet.frame import LONGEST_INTRODUCTION
+
 PROTOCOL = 1
 """The version of frames and handshake."""
 
 ORDER = sys.byteorder
 """Histograms are sent as this machine's integers."""
-
-_MOST_BYTES = 64 << 10
 
 
 class HandshakeError(Exception):
@@ -54,7 +54,7 @@ class _Json:
     def of_json(cls, body: bytes) -> Self:
         """Raises HandshakeError."""
         try:
-            said = json.loads(body) if len(body) <= _MOST_BYTES else None
+            said = json.loads(body) if len(body) <= LONGEST_INTRODUCTION else None
             if not isinstance(said, dict):
                 raise TypeError
             known = {field.name: _checked(said, field.name, field.type) for field in fields(cls)}  # type: ignore[arg-type]

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from loadgen.errors import UsageError
 from loadgen.fleet.channel import Channel
+from loadgen.fleet.launchers.asked import Asked
 from loadgen.units import shown
 
 
@@ -25,11 +26,12 @@ class Launcher(Protocol):
         """
 
 
-FORMS = "local:N, netns:NAME,…, ssh:HOST,…"
+FORMS = "local:N, netns:NAME, ssh:HOST,…, tcp:HOST:PORT,…, listen:PORT:N, dask:tcp://HOST:PORT, dask:local:N, fly:APP:N"
 
 
-def launcher_of(words: str) -> Launcher:
+def launcher_of(words: str, asked: Asked | None = None) -> Launcher:
     """Return the launcher that `--on` names. Raises UsageError."""
+    asked = asked or Asked()
     kind, _, rest = words.partition(":")
     match kind:
         case "local":
@@ -40,5 +42,25 @@ def launcher_of(words: str) -> Launcher:
             from loadgen.fleet.launchers.local import Namespaces
 
             return Namespaces.of(rest)
+        case "ssh":
+            from loadgen.fleet.launchers.ssh import Ssh
+
+            return Ssh.of(rest, asked)
+        case "tcp":
+            from loadgen.fleet.launchers.tcp import Tcp
+
+            return Tcp.of(rest, asked)
+        case "listen":
+            from loadgen.fleet.launchers.listen import Listen
+
+            return Listen.of(rest, asked)
+        case "dask":
+            from loadgen.fleet.launchers.dask.launcher import Dask
+
+            return Dask.of(rest, asked)
+        case "fly":
+            from loadgen.fleet.launchers.fly import Fly
+
+            return Fly.of(rest, asked)
         case _:
             raise UsageError(f"--on {shown(words)} names no launcher of agents; there are {FORMS}.")

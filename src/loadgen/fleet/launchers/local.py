@@ -5,86 +5,26 @@ Each speaks on its standard input, which is a socket.
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import socket
-import subprocess
-import sys
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
-from loadgen.errors import UsageError, WorkerError
+from loadgen.errors import UsageError
 from loadgen.fleet.channel import Channel
-from loadgen.host.stop_signals import held_back
+from loadgen.fleet.launchers.child import Child, ended, own_command
 from loadgen.units import shown
 
 MOST = 256
 
-ENDED_WITHIN_S = 2.0
 
-
-class Child:
-    """A program that speaks with its leader on its standard input and output."""
-
-    def __init__(self, name: str, argv: Sequence[str], remedy: str) -> None:
-        """Raises WorkerError, which `remedy` ends, when the program cannot be started."""
-        ours, theirs = socket.socketpair()
-        try:
-            with held_back():
-                self.process = subprocess.Popen(argv, stdin=theirs.fileno(), stdout=theirs.fileno())
-        except OSError as error:
-            ours.close()
-            raise WorkerError(f"Agent {name} could not be started ({error.strerror}): {remedy}") from None
-        finally:
-            theirs.close()
-        self.channel = Channel(name, ours, self.ending, self.end, self.process.kill)
-
-    def ending(self) -> str:
-        """Return how the program has ended, in words after its name."""
-        try:
-            status = self.process.wait(ENDED_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            return "closed its channel"
-        if status < 0:
-            return f"was killed by {signal.Signals(-status).name}"
-        return f"ended with exit status {status}"
-
-    def end(self) -> None:
-        """End the program, which ends by itself when it is told goodbye or its channel closes."""
-        with contextlib.suppress(OSError):
-            self.channel.socket.shutdown(socket.SHUT_WR)
-        try:
-            self.process.wait(ENDED_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            # A process that is stopped takes no other signal.
-            self.process.kill()
-            self.process.wait()
-
-
-def own_command() -> list[str]:
-    """Return the command of this installation's agent."""
-    # -P: a file in the current folder must not be imported as a module.
-    return [sys.executable, "-P", "-m", "loadgen", "agent"]
-
-
-@contextmanager
-def children(agents: Iterable[tuple[str, Sequence[str]]]) -> Iterator[Sequence[Channel]]:
+def children(agents: Iterable[tuple[str, Sequence[str]]]) -> AbstractContextManager[Sequence[Channel]]:
     """Start an agent for each name, behind the command that enters its surroundings; end them on exit."""
-    started: list[Child] = []
-    try:
-        for name, inside in agents:
-            argv = [*inside, *own_command(), "--name", name]
-            started.append(Child(name, argv, "free some memory, or use fewer agents."))
-        yield [child.channel for child in started]
-    finally:
-        for child in started:
-            with contextlib.suppress(OSError):
-                child.channel.socket.close()
-        for child in started:
-            child.end()
+    return ended(
+        Child(name, [*inside, *own_command(), "--name", name], "free some memory, or use fewer agents.")
+        for name, inside in agents
+    )
 
 
 @dataclass(frozen=True, slots=True)

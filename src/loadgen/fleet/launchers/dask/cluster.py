@@ -1,0 +1,87 @@
+"""The connection to a Dask cluster, and its workers."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+
+import dask.config
+from distributed import Client, LocalCluster
+
+from loadgen.errors import WorkerError
+from loadgen.escape import printable
+from loadgen.fleet.launchers.dask.messages import RESOURCE, Versions
+from loadgen.fleet.launchers.dask.task import versions
+
+CONNECT_S = 10.0
+
+# For a cluster of our own; of another one, its owner decides. A task that is run again is turned away in any case.
+SETTINGS = {
+    "distributed.scheduler.allowed-failures": 0,
+    "distributed.scheduler.work-stealing": False,
+    "distributed.worker.profile.enabled": False,
+}
+
+
+@contextlib.contextmanager
+def client_of(address: str) -> Iterator[Client]:
+    """Connect to a scheduler. Raises WorkerError."""
+    silence()
+    try:
+        client = Client(address, timeout=CONNECT_S, set_as_default=False)
+    except (OSError, ValueError) as error:
+        raise WorkerError(
+            f"No Dask scheduler was reached at {address} ({printable(str(error))}): start one there, dask scheduler, "
+            "and workers, dask worker."
+        ) from None
+    with client:
+        yield client
+
+
+@contextlib.contextmanager
+def local_client(workers: int) -> Iterator[Client]:
+    """Start a cluster of processes on this host, with one thread each and no dashboard, and connect to it."""
+    silence()
+    with dask.config.set(SETTINGS):
+        with (
+            LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                dashboard_address=None,
+                worker_dashboard_address=None,
+                memory_limit=0,
+                resources={RESOURCE: 1},
+                silence_logs=logging.CRITICAL,
+            ) as cluster,
+            Client(cluster, set_as_default=False) as client,
+        ):
+            yield client
+
+
+def silence() -> None:
+    """Keep Dask's log off the terminal: what matters of it is told in our own words."""
+    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+
+
+def checked_workers(client: Client, least: int, wait_s: float) -> dict[str, bool]:
+    """Return the workers' addresses, and of each if it has our resource, once `least` are there. Raises WorkerError:
+    there are none in time, or one cannot run an agent of this version."""
+    try:
+        client.wait_for_workers(least, timeout=wait_s)
+    except TimeoutError:
+        raise WorkerError("The Dask scheduler has no workers: start some, dask worker SCHEDULER.") from None
+    ours = versions()
+    for address, theirs in client.run(versions, on_error="return").items():
+        if not isinstance(theirs, Versions):
+            raise WorkerError(
+                f"Dask worker {address} cannot run an agent ({printable(str(theirs))}): install loadgen {ours.loadgen} "
+                "in its environment, pip install 'loadgen[dask]'."
+            )
+        for what, here, there in zip(ours._fields, ours, theirs, strict=True):
+            if here != there:
+                raise WorkerError(
+                    f"Dask worker {address} has {what} {printable(there)}, and here is {here}: give both the same."
+                )
+    workers = client.scheduler_info(n_workers=-1)["workers"]
+    return {address: RESOURCE in worker["resources"] for address, worker in sorted(workers.items())}
