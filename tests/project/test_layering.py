@@ -102,10 +102,12 @@ engine._pool ← _buffer _mark _request _codec engine._codecs engine._random eng
 engine._window ← _request engine._recorder engine._time engine._pauses
 engine._choice ← engine._random engine._lane engine._connection
 engine._evidence ← engine._busy engine._lane engine._transport engine._connection
-engine._engine ← _request _codec engine._busy engine._route engine._sharding engine._slots engine._cluster
-    engine._keys engine._workload engine._schedule engine._sink engine._recorder engine._moment engine._backlog
-    engine._history engine._pipeline engine._lane engine._time engine._transport engine._tls engine._connection
-    engine._life engine._pauses engine._reactor engine._pool engine._window engine._choice engine._evidence
+engine._lanes ← _request engine._route engine._sharding engine._slots engine._keys engine._workload engine._schedule
+    engine._recorder engine._moment engine._history engine._lane engine._cluster engine._connection engine._pool
+engine._engine ← _request _codec engine._busy engine._cluster engine._schedule engine._sink engine._recorder
+    engine._moment engine._backlog engine._history engine._pipeline engine._lane engine._lanes engine._time
+    engine._transport engine._tls engine._connection engine._life engine._pauses engine._reactor engine._pool
+    engine._window engine._choice engine._evidence
 
 # The built-in server: compiled but for `builtin`, which runs it.
 server._store ←

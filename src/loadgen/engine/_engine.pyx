@@ -2,47 +2,35 @@
 
 from cpython.mem cimport PyMem_Calloc, PyMem_Free
 
-from loadgen.engine import _keys, _workload
 from loadgen._request import PHASE_NAMES
 
 from loadgen._codec cimport is_silent
-from loadgen._request cimport DRAINING, MEASURE, PRECHECK, PREFILL, READ, WARMUP, WRITE, Commands
+from loadgen._request cimport DRAINING, MEASURE, PRECHECK, PREFILL, WARMUP, WRITE, Commands
 from loadgen.engine._backlog cimport backlog_count
 from loadgen.engine._busy cimport busy_block, busy_end, busy_is_behind, busy_paused, pause_kind
 from loadgen.engine._choice cimport ROUNDROBIN, Choice
-from loadgen.engine._cluster cimport Cluster
 from loadgen.engine._connection cimport (
     CONNECT_TIMEOUT, DOWN, PARKED, READY, STALLED, connection_encode, connection_has_unsent, connection_room,
 )
 from loadgen.engine._evidence cimport evidence_after, evidence_before
-from loadgen.engine._lane cimport Lane, Taken, has_owed, has_requeued, has_requeued_by, owe, take_key
+from loadgen.engine._lane cimport Lane, Taken, has_owed, has_requeued, has_requeued_by
+from loadgen.engine._lanes cimport UNLIMITED, Lanes
 from loadgen.engine._life cimport has_lived
 from loadgen.engine._moment cimport Moment
 from loadgen.engine._pauses cimport LATE_NS
 from loadgen.engine._pipeline cimport pipeline_expire, pipeline_is_stalled, pipeline_open
-from loadgen.engine._pool cimport OPENING, SPARE
-from loadgen.engine._route cimport Route
+from loadgen.engine._pool cimport OPENING
 from loadgen.engine._schedule cimport NEVER, Closed, Even, Paced, Poisson, Schedule
-from loadgen.engine._sharding cimport route_of
 from loadgen.engine._sink cimport Sink
-from loadgen.engine._slots cimport SLOTS, BySlot, Slots
 from loadgen.engine._tls cimport Tls
 from loadgen.engine._transport cimport Sockets, Transport
 from loadgen.engine._window cimport Window
-from loadgen.engine._workload cimport Draws, Mix, Prefill
 
 cdef int64_t MS = 1_000_000
 
 # A lane whose warm-up left a backlog older than this begins the measure window without that backlog. Pauses of a server
 # leave younger ones.
 cdef int64_t BACKLOG_NS = 200 * MS
-
-# A lane of a cluster has room for so many requests that are to be sent again: with a rate, those of a second at least.
-cdef enum:
-    LEAST_REQUEUED = 16384
-
-# More requests than any load has.
-cdef int64_t UNLIMITED = 1 << 62
 
 # The time in which a worker reads the replies that have arrived from a server that has ended.
 cdef int64_t LAST_REPLIES_NS = 100 * MS
@@ -63,10 +51,7 @@ cdef class Engine(Sender):
     """
 
     def __cinit__(self, plan, int index, notify, Reactor reactor, Transport net=None, History history=None):
-        cdef Lane lane
         own = plan.workers[index]
-        self.index = index
-        self.shares = [worker.share for worker in plan.workers]
         self.notify = notify
         self.reactor = reactor
         self.time = reactor.time
@@ -84,256 +69,24 @@ cdef class Engine(Sender):
         self.tick_ns = min(max(plan.wire.request_timeout_ns // 10, MS), 100 * MS)
         self.window = Window(self.time, self.recorder)
         self.choice = Choice(plan.wire.request_distribution, own.seed)
-        self.plan = plan
-        keyspace, placements, topology = plan.workload.keyspace, plan.target.placements, plan.target.topology
-        prefix = keyspace.prefix.encode()
-        self.lanes = []
-        if topology is None:
-            self.route = route_of(plan.target, keyspace.length, keyspace.count, prefix)
-        else:
-            slots = Slots(keyspace.length, prefix, topology.shards + SPARE, topology.slots)
-            self.cluster = Cluster(slots, self.lanes, self.recorder)
-            self.route = slots if topology.slots else Route()
-        net = self.sockets(plan) if net is None else net
+        net = self.sockets(plan, index) if net is None else net
         if plan.target.tls is not None:
             net = Tls(net, plan.target.tls)
         self.pool = Pool(plan, index, self.table, reactor, net, self, history)
         self.touched = <Connection **>PyMem_Calloc(max(self.pool.capacity, 1), sizeof(Connection *))
         if self.touched == NULL:
             raise MemoryError()
-        popularity = _keys.create(keyspace.distribution, keyspace.count, 0, keyspace.zipf_exponent, plan.seed)
-        by = self.route if topology is None or not topology.slots else BySlot(slots)
-        shares = [1.0 / len(placements)] * len(placements)
-        if plan.target.by_key:
-            shares = _workload.shares(popularity, by)
-        self.slot_shares = shares if by is not self.route else None
-        self.mirrored = plan.target.sharding == "mirrored" and not plan.target.by_key
-        self.draws = self.new_draws()
-        for placement, connections in zip(placements, own.connections):
-            self.add_lane(placement, connections)
-        if topology is not None:
-            self.divide()
-            shares = self.lane_shares()
-        for lane, share in zip(self.lanes, shares):
-            lane.share = own.share * share
-            lane.idle = share == 0
+        self.lanes = Lanes(plan, index, self.pool, self.table, self.recorder, history)
+        self.cluster = self.lanes.cluster
         self.quick_tick_ns = max(MS, self.pool.n_connections * 1000)
         reactor.serve(self.pool)
 
     def __dealloc__(self):
         PyMem_Free(self.touched)
 
-    cdef Draws new_draws(self):
-        keyspace, seed = self.plan.workload.keyspace, self.plan.workers[self.index].seed
-        keys = _keys.create(keyspace.distribution, keyspace.count, seed, keyspace.zipf_exponent, self.plan.seed)
-        lanes = len(self.plan.target.placements) + SPARE if self.cluster is not None else 0
-        return Draws(keys, self.route, lanes, seed)
-
-    cdef Transport sockets(self, plan):
+    cdef Transport sockets(self, plan, int index):
         """Return the kernel's sockets. The workers' first connections come from one source address after the other."""
-        return Sockets(plan.wire.life, sum([sum(each.connections) for each in plan.workers[:self.index]]))
-
-    # ── Lanes ───────────────────────────────────────────────────────────────────────────────────────────────────────
-
-    cdef Lane add_lane(self, placement, int connections):
-        """Add a lane with this number of connections, of which none is opened yet."""
-        cdef Lane lane
-        plan, number = self.plan, len(self.lanes)
-        own = plan.workers[self.index]
-        slots = connections * plan.wire.pipeline_depth
-        if self.cluster is not None:
-            # Requests of all lanes may be redirected to this one.
-            slots = max(2 * sum(own.connections) * plan.wire.pipeline_depth, LEAST_REQUEUED)
-        lane = Lane(self.recorder, slots, backfill=plan.workload.backfill_on_miss, history=self.history)
-        lane.slots = connections * plan.wire.pipeline_depth
-        lane.server = number
-        lane.name = placement.name
-        # A lane that takes any key is the only one of its route.
-        lane.shard = placement.shard if plan.target.by_key else 0
-        lane.steering = self.cluster
-        lane.first = self.pool.n_connections
-        lane.count = connections
-        # Each lane draws its commands by a seed of its own. What is mirrored has the same seeds, keys and times.
-        lane.seed = own.seed + (0 if self.mirrored else number) * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
-        draws = self.new_draws() if self.mirrored else self.draws
-        lane.reads, lane.writes = 1, True
-        lane.mix = Mix(plan.mix, draws, lane.shard if self.cluster is None else number, lane.seed, self.table)
-        # Keys are written by the owners of the beginning; where these have changed, nodes redirect.
-        route = self.route.copy() if isinstance(self.route, Slots) else self.route
-        first, count = (own.prefill_first, own.prefill_count) if placement.writes and self.loads == 0 else (0, 0)
-        lane.prefill = Prefill(route, lane.shard, self.table.first(WRITE), first, first + count)
-        lane.offset = (self.index + (0 if self.mirrored else number / self.pool.n_servers)) / len(plan.workers)
-        self.lanes.append(lane)
-        self.pool.add_server(placement.at)
-        for _ in range(connections):
-            self.pool.add(number, plan, lane, not placement.writes)
-        for _ in range(own.idle[number] if number < len(own.idle) else 0):
-            self.pool.add_parked(number, plan, lane)
-        self.place(lane, placement)
-        return lane
-
-    cdef int place(self, Lane lane, placement) except -1:
-        """Note which node serves a lane of a cluster, and which requests go there."""
-        if self.cluster is None:
-            return 0
-        if placement.writes:
-            self.cluster.primaries[placement.shard] = lane.server
-        if (lane.reads, lane.writes) != (placement.reads, placement.writes):
-            lane.reads, lane.writes = placement.reads, placement.writes
-            weights = [(name, weight * self.part(lane, name)) for name, weight in self.plan.mix]
-            if any(weight for _, weight in weights):
-                (<Mix>lane.mix).weigh(weights)
-        if placement.endpoint is None:
-            lane.node = ""
-        else:
-            lane.node = f"{placement.endpoint.address}:{placement.endpoint.port}"
-            if placement.writes:
-                self.cluster.nodes[lane.node] = lane.server
-                self.cluster.nodes[str(placement.endpoint)] = lane.server
-        return 0
-
-    cdef list lane_shares(self):
-        """Return each lane's share of the load by the slots of its shard: fractions that add up to 1."""
-        cdef Slots slots = self.cluster.slots
-        cdef int slot
-        cdef Lane lane
-        of_shard = [0.0] * slots.lanes
-        if self.slot_shares is None:
-            of_shard[0] = 1.0
-        else:
-            for slot in range(SLOTS):
-                of_shard[slots.owners[slot]] += self.slot_shares[slot]
-        return [of_shard[lane.shard] * self.of_shard(lane) for lane in self.lanes]
-
-    cdef double part(self, Lane lane, str command) except -1:
-        """Return the part of a shard's requests with a command that a lane sends."""
-        return lane.reads if self.table.rows[self.table.number(command)].kind == READ else lane.writes
-
-    cdef double of_shard(self, Lane lane) except -1:
-        """Return the part of a shard's requests that a lane sends."""
-        whole = sum(weight for _, weight in self.plan.mix)
-        return sum(weight * self.part(lane, name) for name, weight in self.plan.mix) / whole
-
-    cdef int divide(self) except -1:
-        """Divide the requests of each shard among its lanes."""
-        cdef Lane lane
-        of_shards = {}
-        for lane in self.lanes:
-            of_shards.setdefault(lane.shard, []).append((lane.server, self.of_shard(lane)))
-        for shard, parts in of_shards.items():
-            self.draws.divide(shard, parts)
-        return 0
-
-    cdef int reshare(self, int64_t now_ns) except -1:
-        """Give each lane its share of the load anew, after slots have changed owners."""
-        cdef Lane lane, heir = None
-        cdef bint begins = False
-        self.cluster.moved = False
-        self.divide()
-        self.draws.sort()
-        own = self.plan.workers[self.index]
-        for lane, share in zip(self.lanes, self.lane_shares()):
-            if lane.share == own.share * share:
-                continue
-            lane.share = own.share * share
-            begins |= lane.idle and share > 0
-            lane.idle = share == 0
-            if isinstance(lane.schedule, Paced):
-                (<Paced>lane.schedule).rescale(now_ns, lane.share)
-        # The requests that lanes without keys were to send are another's.
-        for lane in self.lanes:
-            if not lane.idle and (heir is None or lane.left > heir.left):
-                heir = lane
-        if self.requests != UNLIMITED and heir is not None:
-            for lane in self.lanes:
-                if lane.idle and lane.left:
-                    self.lanes_to_go -= heir.left > 0
-                    heir.left += lane.left
-                    if heir.schedule.over:
-                        heir.schedule.resume()
-                    lane.left = 0
-                    begins = True
-        for lane in self.lanes:
-            if lane.idle:
-                self.cluster.hand_over(lane)
-                self.hand_over_due(lane, now_ns)
-        if begins and self.closed_loop:
-            self.fill_all()
-        return 0
-
-    cdef void hand_over_due(self, Lane lane, int64_t now_ns) noexcept:
-        """Have the others send what a lane without keys was to have sent by now, as far as they have room."""
-        cdef Lane to
-        cdef int looked = 0, at = 0
-        if self.mode != LOAD and self.mode != DRAIN:
-            return
-        while looked < len(self.lanes) and lane.has_request_due(now_ns):
-            to = <Lane>self.lanes[at % len(self.lanes)]
-            at += 1
-            looked += 1
-            if not to.idle and to.take_over(lane, now_ns):
-                self.cluster.kicked = True
-                looked = 0
-
-    cdef void look_for_stalls(self) noexcept:
-        """Have no lane wait for one that has sent its part, that no connection serves, or whose server is silent."""
-        cdef Connection *c
-        cdef Lane lane
-        cdef int i, ready, open
-        for lane in self.lanes:
-            ready = open = 0
-            for i in range(lane.first, lane.first + lane.count):
-                c = &self.pool.connections[i]
-                ready += c.state == READY
-                open += c.state == READY and c.pipe.head != c.pipe.tail
-            if self.draws.apart != NULL:
-                self.draws.apart[lane.server] = ready == 0 or lane.left == 0 or open and not lane.heard
-            lane.heard = False
-        if self.draws.waiting:
-            self.release()
-
-    cdef void release(self) noexcept:
-        """Serve the lanes that have waited for the others and may go on."""
-        cdef Lane lane
-        cdef Connection *c
-        cdef int i
-        if self.releasing:
-            return
-        self.releasing = True
-        for lane in self.lanes:
-            if not self.draws.goes_on(lane.server):
-                continue
-            for i in range(lane.first, lane.first + lane.count):
-                c = &self.pool.connections[i]
-                if c.state == READY and connection_room(c):
-                    self.fill(c, self.time.now_ns())
-        self.releasing = False
-
-    cdef void serve_kicked(self, int64_t now_ns) noexcept:
-        """Have requests that were redirected sent, and a topology asked for that is wanted."""
-        cdef Lane lane
-        self.cluster.kicked = False
-        if self.cluster.stale and not self.told_stale:
-            self.told_stale = True
-            self.tell("stale")
-        for lane in self.lanes:
-            if has_requeued_by(&lane.requeued, now_ns):
-                self.offer(lane, now_ns)
-        self.plan_wake(now_ns)
-
-    cdef void offer(self, Lane lane, int64_t now_ns) noexcept:
-        """Have a lane's connections with room send what is to be sent again."""
-        cdef Connection *c
-        cdef int i
-        if self.mode != LOAD and self.mode != DRAIN and self.mode != WRITE_KEYS:
-            return
-        if not lane.schedule.closed:
-            self.dispatch(lane, NULL, now_ns)
-            return
-        for i in range(lane.first, lane.first + lane.count):
-            c = &self.pool.connections[i]
-            if c.state == READY and connection_room(c) and has_requeued_by(&lane.requeued, now_ns):
-                self.refill(lane, c, now_ns)
+        return Sockets(plan.wire.life, sum([sum(each.connections) for each in plan.workers[:index]]))
 
     # ── The path of a request ───────────────────────────────────────────────────────────────────────────────────────
 
@@ -349,7 +102,7 @@ cdef class Engine(Sender):
         if self.cluster is not None:
             if self.cluster.kicked:
                 self.serve_kicked(now_ns)
-            if self.draws.waiting:
+            if self.lanes.draws.waiting:
                 self.release()
 
     cdef void refill(self, Lane lane, Connection *c, int64_t now_ns) noexcept:
@@ -437,13 +190,64 @@ cdef class Engine(Sender):
             if c.state == READY and not c.watched_for_room and connection_has_unsent(c):
                 self.pool.flush(c, self.time.now_ns())
 
+    # ── In a cluster ──────────────────────────────────────────────────────────────────────────────────────────────────
+
+    cdef int reshare(self, int64_t now_ns) except -1:
+        """Give each lane its share of the load anew, after slots have changed owners."""
+        if self.lanes.reshare(now_ns, self.mode == LOAD or self.mode == DRAIN) and self.closed_loop:
+            self.fill_all()
+        return 0
+
+    cdef void release(self) noexcept:
+        """Serve the lanes that have waited for the others and may go on."""
+        cdef Lane lane
+        cdef Connection *c
+        cdef int i
+        if self.releasing:
+            return
+        self.releasing = True
+        for lane in self.lanes.all:
+            if not self.lanes.draws.goes_on(lane.server):
+                continue
+            for i in range(lane.first, lane.first + lane.count):
+                c = &self.pool.connections[i]
+                if c.state == READY and connection_room(c):
+                    self.fill(c, self.time.now_ns())
+        self.releasing = False
+
+    cdef void serve_kicked(self, int64_t now_ns) noexcept:
+        """Have requests that were redirected sent, and a topology asked for that is wanted."""
+        cdef Lane lane
+        self.cluster.kicked = False
+        if self.cluster.stale and not self.told_stale:
+            self.told_stale = True
+            self.tell("stale")
+        for lane in self.lanes.all:
+            if has_requeued_by(&lane.requeued, now_ns):
+                self.offer(lane, now_ns)
+        self.plan_wake(now_ns)
+
+    cdef void offer(self, Lane lane, int64_t now_ns) noexcept:
+        """Have a lane's connections with room send what is to be sent again."""
+        cdef Connection *c
+        cdef int i
+        if self.mode != LOAD and self.mode != DRAIN and self.mode != WRITE_KEYS:
+            return
+        if not lane.schedule.closed:
+            self.dispatch(lane, NULL, now_ns)
+            return
+        for i in range(lane.first, lane.first + lane.count):
+            c = &self.pool.connections[i]
+            if c.state == READY and connection_room(c) and has_requeued_by(&lane.requeued, now_ns):
+                self.refill(lane, c, now_ns)
+
     # ── The measure window ──────────────────────────────────────────────────────────────────────────────────────────
 
     cdef void begin_window(self, int64_t now_ns) noexcept:
         cdef Lane lane
         self.pool.phase = MEASURE
         self.window.begin(now_ns)
-        for lane in self.lanes:
+        for lane in self.lanes.all:
             if lane.schedule.next_ns < self.window.measure_ns - BACKLOG_NS:
                 # Otherwise the window would begin with the warm-up's backlog, and show that instead of the load.
                 self.leave(lane, WARMUP, self.window.measure_ns, now_ns)
@@ -451,22 +255,21 @@ cdef class Engine(Sender):
                 # the waits of later requests.
                 if busy_end(&lane.busy):
                     busy_block(&lane.busy, self.window.measure_ns)
-        if self.lanes_to_go == 0 and self.mode == LOAD:
+        if self.lanes.to_go() == 0 and self.mode == LOAD:
             # This worker has no request of the window.
             self.mode = DRAIN
             self.next_tick_ns = now_ns
 
     cdef void issued(self, int64_t now_ns) noexcept:
-        """Count a lane that has sent all its requests of the window. After the last lane, the drain begins."""
+        """A lane has sent all its requests of the window. After the last lane, the drain begins."""
         cdef Lane lane
-        self.lanes_to_go -= 1
-        if self.lanes_to_go or self.mode != LOAD:
+        if self.lanes.to_go() or self.mode != LOAD:
             return
         self.mode = DRAIN
         self.window.drained_ns = now_ns + self.request_timeout_ns
         if self.pool.phase == WARMUP:
             self.begin_window(now_ns)
-        for lane in self.lanes:
+        for lane in self.lanes.all:
             lane.forgive()
         self.next_tick_ns = now_ns
         self.plan_wake(now_ns)
@@ -475,7 +278,7 @@ cdef class Engine(Sender):
         """Move the window's end to `now_ns`, if the end is later."""
         cdef Lane lane
         self.window.cut(now_ns)
-        for lane in self.lanes:
+        for lane in self.lanes.all:
             lane.end_ns = self.window.end_ns
             lane.measure_ns = min(lane.measure_ns, self.window.end_ns)
 
@@ -483,7 +286,7 @@ cdef class Engine(Sender):
         """End the window: its time is over or, with a number of requests, no more replies are awaited."""
         cdef Window w = self.window
         cdef Lane lane
-        for lane in self.lanes:
+        for lane in self.lanes.all:
             lane.end_window()
         self.left_waiting = self.waiting(MEASURE, min(now_ns, w.end_ns))
         self.pool.phase = DRAINING
@@ -491,7 +294,7 @@ cdef class Engine(Sender):
         if self.mode == LOAD:
             w.ended_ns = w.end_ns
         else:
-            w.ended_ns = self.pool.heard_ns if w.answered == self.requests > 0 else now_ns
+            w.ended_ns = self.pool.heard_ns if w.answered == self.lanes.requests > 0 else now_ns
 
     cdef Waiting waiting(self, int phase, int64_t now_ns) noexcept:
         cdef Waiting waiting
@@ -500,7 +303,7 @@ cdef class Engine(Sender):
         if phase == MEASURE:
             from_ns, until_ns = self.window.measure_ns, min(now_ns, self.window.end_ns)
         waiting.requests = waiting.age_ns = 0
-        for lane in self.lanes:
+        for lane in self.lanes.all:
             before = lane.schedule.due_before(min(from_ns, until_ns))
             n = lane.schedule.due_before(until_ns) - before
             if phase == MEASURE:
@@ -530,14 +333,14 @@ cdef class Engine(Sender):
             if self.mode == LOAD and now_ns >= self.window.end_ns and not self.sweeping:
                 self.end_window(now_ns)
                 self.mode = DRAIN
-                for lane in self.lanes:
+                for lane in self.lanes.all:
                     lane.forgive()
         if self.pool.is_ramping():
             self.pool.open_more(now_ns)
         if begins and self.closed_loop:
             self.fill_all()
         if not self.closed_loop and (self.mode == LOAD or self.mode == DRAIN):
-            for lane in self.lanes:
+            for lane in self.lanes.all:
                 if not lane.busy.blocked:
                     self.dispatch(lane, NULL, now_ns)
         if self.cluster is not None:
@@ -557,13 +360,13 @@ cdef class Engine(Sender):
         cdef Lane lane
         self.pool.late_ns = NEVER
         # In the drain, pauses matter while requests of the window are still being sent.
-        if (self.mode == LOAD and self.pool.phase == MEASURE) or (self.mode == DRAIN and self.is_behind()):
+        if (self.mode == LOAD and self.pool.phase == MEASURE) or (self.mode == DRAIN and self.lanes.is_behind()):
             self.window.pauses.woke(self.wake_ns, now_ns)
         if self.closed_loop or self.sweeping or (self.mode != LOAD and self.mode != DRAIN):
             return
         self.paused_from_ns = self.wake_ns
         self.paused_to_ns = now_ns
-        for lane in self.lanes:
+        for lane in self.lanes.all:
             lane.in_question = (lane.busy.blocked or has_requeued(&lane.requeued)
                                 or lane.schedule.next_ns < min(now_ns, self.window.end_ns))
             if lane.in_question:
@@ -572,21 +375,13 @@ cdef class Engine(Sender):
         if self.sweeping:
             self.reactor.sweep()
 
-    cdef bint is_behind(self) noexcept:
-        """True when requests of the window have yet to be sent."""
-        cdef Lane lane
-        for lane in self.lanes:
-            if lane.is_behind():
-                return True
-        return False
-
     cdef void on_swept(self) noexcept:
         cdef int64_t now_ns = self.time.now_ns()
         cdef Lane lane
         self.sweeping = False
         if self.closed_loop or (self.mode != LOAD and self.mode != DRAIN):
             return
-        for lane in self.lanes:
+        for lane in self.lanes.all:
             if lane.in_question:
                 lane.in_question = False
                 evidence_after(lane, self.pool.connections)
@@ -610,7 +405,9 @@ cdef class Engine(Sender):
         if self.cluster is not None:
             if self.cluster.moved:
                 self.reshare(now_ns)
-            self.look_for_stalls()
+            self.lanes.look_for_stalls()
+            if self.lanes.draws.waiting:
+                self.release()
         for i in range(self.pool.n_connections):
             c = &self.pool.connections[i]
             if c.state == READY:
@@ -632,22 +429,22 @@ cdef class Engine(Sender):
             elif c.state != PARKED and now_ns >= c.deadline_ns:
                 self.pool.fail(c, CONNECT_TIMEOUT, now_ns)
         if self.mode == WRITE_KEYS:
-            if self.cluster is not None:
-                self.inherit_keys()
-            for lane in self.lanes:
+            if self.cluster is not None and self.lanes.inherit_keys():
+                self.fill_all()
+            for lane in self.lanes.all:
                 for i in range(lane.first, lane.first + lane.count):
                     if not has_owed(&lane.owed) and not has_requeued_by(&lane.requeued, now_ns):
                         break
                     c = &self.pool.connections[i]
                     if c.state == READY:
                         self.fill(c, now_ns)
-            open += self.pending_keys()
+            open += self.lanes.pending_keys()
             if open == 0:
                 self.mode = IDLE
                 self.keep_history()
                 self.tell("written")
         elif self.mode == DRAIN:
-            waiting = self.is_behind()
+            waiting = self.lanes.is_behind()
             if waiting:
                 # Requests of the window are still being sent: that time belongs to the window.
                 self.window.prolong(now_ns)
@@ -660,37 +457,6 @@ cdef class Engine(Sender):
             return self.tick_ns
         return min(self.tick_ns, self.quick_tick_ns)
 
-    cdef void inherit_keys(self) noexcept:
-        """Have another lane write the keys that are left of a lane without a node, once it has written its own."""
-        cdef Lane lane, heir
-        cdef Prefill left, done
-        for lane in self.lanes:
-            left = <Prefill>lane.prefill
-            if lane.node or left.next_key == left.last_key and not has_owed(&lane.owed):
-                continue
-            for heir in self.lanes:
-                done = <Prefill>heir.prefill
-                if done.next_key == done.last_key and self.cluster.nodes.get(heir.node) == heir.server:
-                    # The nodes redirect what is not theirs.
-                    while has_owed(&lane.owed):
-                        owe(&heir.owed, take_key(&lane.owed))
-                    lane.prefill, heir.prefill = done, left
-                    heir.workload = left
-                    heir.schedule.resume()
-                    self.fill_all()
-                    break
-
-    cdef int64_t pending_keys(self) noexcept:
-        """Return the number of keys that the prefill has not sent yet or has to send again."""
-        cdef int64_t keys = 0
-        cdef Lane lane
-        cdef Prefill prefill
-        for lane in self.lanes:
-            prefill = <Prefill>lane.prefill
-            keys += prefill.last_key - prefill.next_key + <uint32_t>(lane.owed.tail - lane.owed.head)
-            keys += <uint32_t>(lane.requeued.tail - lane.requeued.head)
-        return keys
-
     cdef void plan_wake(self, int64_t now_ns) noexcept:
         cdef int64_t wake_ns = self.next_tick_ns
         cdef Lane lane
@@ -698,17 +464,17 @@ cdef class Engine(Sender):
             wake_ns = min(wake_ns, self.window.start_ns)
         if self.mode == LOAD:
             wake_ns = min(wake_ns, self.window.measure_ns if now_ns < self.window.measure_ns else self.window.end_ns)
-            for lane in self.lanes:
+            for lane in self.lanes.all:
                 if not lane.busy.blocked:
                     wake_ns = min(wake_ns, lane.schedule.next_ns)
         if self.pool.is_ramping():
             wake_ns = min(wake_ns, self.pool.ramp.next_ns)
         if self.mode == LOAD or self.mode == DRAIN:
-            for lane in self.lanes:
+            for lane in self.lanes.all:
                 if lane.busy.blocked:
                     wake_ns = min(wake_ns, now_ns + BEAT_NS)
         if self.cluster is not None:
-            for lane in self.lanes:
+            for lane in self.lanes.all:
                 # What may be sent already waits for room.
                 if has_requeued(&lane.requeued) and not has_requeued_by(&lane.requeued, now_ns):
                     wake_ns = min(wake_ns, lane.requeued.ring[lane.requeued.head & lane.requeued.mask].made_ns)
@@ -738,7 +504,7 @@ cdef class Engine(Sender):
         """End all open and requeued requests as unfinished."""
         cdef Lane lane
         self.pool.leave_all(now_ns)
-        for lane in self.lanes:
+        for lane in self.lanes.all:
             lane.finish_requeued(now_ns)
 
     cdef void finish(self, int64_t now_ns) noexcept:
@@ -750,7 +516,7 @@ cdef class Engine(Sender):
         elif self.window.ended_ns == 0:
             self.window.ended_ns = self.window.end_ns
         self.leave_all(now_ns)
-        for lane in self.lanes:
+        for lane in self.lanes.all:
             behind = busy_is_behind(&lane.busy, self.window.end_ns, now_ns)
             self.leave(lane, WARMUP, min(self.window.measure_ns, self.window.end_ns), now_ns)
             self.left_behind += behind * self.leave(lane, MEASURE, self.window.end_ns, now_ns)
@@ -809,7 +575,7 @@ cdef class Engine(Sender):
         self.pool.phase = PREFILL
         self.pool.end_lives()
         self.pool.scheduled = False
-        for lane in self.lanes:
+        for lane in self.lanes.all:
             lane.begin(lane.prefill, Closed(), self.table.first(WRITE), PREFILL, PREFILL, 0, NEVER)
         self.fill_all()
         self.next_tick_ns = now_ns
@@ -839,26 +605,16 @@ cdef class Engine(Sender):
             self.pool.clear_connect_times(phase)
         self.pool.begin_lives(start_ns)
         self.left_behind = 0
-        parts = [UNLIMITED] * len(self.lanes)
-        self.requests = UNLIMITED
-        if requests:
-            self.requests = _workload.apportioned(requests, self.shares)[self.index]
-            parts = _workload.apportioned(self.requests, [lane.share for lane in self.lanes])
-            if self.mirrored:
-                each = _workload.apportioned(requests // len(self.lanes), self.shares)[self.index]
-                parts = [each] * len(self.lanes)
-                self.requests = sum(parts)
-        self.lanes_to_go = sum(part > 0 for part in parts)
+        self.lanes.apportion(requests)
         if profile:
             _, rate_per_s, _, _ = profile[0]
             profile = [(warmup_ns, rate_per_s, rate_per_s, 0), *profile]
         self.profile = profile
         # Where a cluster's nodes differ in speed, each still gets its share of a closed loop.
-        self.draws.together = self.closed_loop and self.cluster is not None
+        self.lanes.draws.together = self.closed_loop and self.cluster is not None
         backfill = self.table.number("backfill") if "backfill" in self.table.names else 0
-        for lane, part in zip(self.lanes, parts):
-            lane.left = part
-            lane.begin_counts(moments or len(self.lanes) > 1 or self.cluster is not None)
+        for lane in self.lanes.all:
+            lane.begin_counts(moments or len(self.lanes.all) > 1 or self.cluster is not None)
             lane.begin(lane.mix, self.schedule(lane, profile), backfill, WARMUP, MEASURE, self.window.measure_ns,
                        self.window.end_ns)
         if self.spin:
@@ -888,19 +644,8 @@ cdef class Engine(Sender):
         """
         cdef int64_t now_ns = self.time.now_ns()
         cdef Lane lane
-        cdef int slot
-        self.cluster.nodes.clear()
-        for number, placement in enumerate(topology.placements):
-            if number < len(self.lanes):
-                lane = <Lane>self.lanes[number]
-                self.pool.move(number, placement.at, now_ns)
-                self.place(lane, placement)
-            elif number < self.pool.n_servers and placement.shard < self.cluster.slots.lanes:
-                self.begin_late(self.add_lane(placement, self.pool.late_connections))
-        for first, last, shard in topology.slots:
-            if shard in self.cluster.primaries:
-                for slot in range(first, last + 1):
-                    self.cluster.slots.assign(slot, shard)
+        for lane in self.lanes.follow(topology, now_ns):
+            self.begin_late(lane)
         self.reshare(now_ns)
         self.cluster.stale = self.told_stale = False
         self.next_tick_ns = min(self.next_tick_ns, now_ns)
@@ -910,13 +655,11 @@ cdef class Engine(Sender):
     cdef int begin_late(self, Lane lane) except -1:
         """Have a lane take part in the load under way, of which it has no share yet."""
         cdef bint under_way = self.mode == ARMED or self.mode == LOAD
-        cdef Prefill prefill = <Prefill>lane.prefill
-        # The lanes of the beginning write every key; this one writes again what was lost on the way to it.
-        prefill.next_key = prefill.last_key
         if self.mode == WRITE_KEYS:
-            lane.begin(prefill, Closed(), self.table.first(WRITE), PREFILL, PREFILL, 0, NEVER)
+            # The lanes of the beginning write every key; this one writes again what was lost on the way to it.
+            lane.begin(lane.prefill, Closed(), self.table.first(WRITE), PREFILL, PREFILL, 0, NEVER)
         lane.idle = True
-        lane.left = UNLIMITED if under_way and self.requests == UNLIMITED else 0
+        lane.left = UNLIMITED if under_way and self.lanes.requests == UNLIMITED else 0
         lane.begin_counts(True)
         backfill = self.table.number("backfill") if "backfill" in self.table.names else 0
         if under_way:
@@ -987,16 +730,8 @@ cdef class Engine(Sender):
             "cpu_ns": self.window.cpu_ns(),
             "queued_ns": pauses.without_cpu_ns(),
             "pauses": pauses.counted(),
-            "overdue": self.left_behind + self.overdue(),
+            "overdue": self.left_behind + self.lanes.overdue(),
         }
-
-    cdef int64_t overdue(self) noexcept:
-        """Return how many requests of the window were sent long after its end because of the generator alone."""
-        cdef int64_t overdue = 0
-        cdef Lane lane
-        for lane in self.lanes:
-            overdue += lane.overdue
-        return overdue
 
     def counts(self, phase):
         """Return the `Recorder.counts` of a phase, one of PHASE_NAMES, with the bytes received and sent in it.
@@ -1017,7 +752,7 @@ cdef class Engine(Sender):
             "tx_bytes": self.pool.tx[number],
             "answered_in_time": answered,
             "ok_in_time": ok,
-            "nodes": self.nodes(number),
+            "nodes": self.lanes.nodes(number),
         }
 
     def moments(self):
@@ -1025,25 +760,7 @@ cdef class Engine(Sender):
 
         They are of requests of the measure window. Attempts to connect count from the start of the load.
         """
-        cdef Lane lane
-        return {lane.name: lane.take_moment() for lane in self.lanes}
-
-    cdef dict nodes(self, int phase):
-        cdef Lane lane
-        cdef int i
-        if len(self.lanes) < 2:
-            return {}
-        if self.summed is None:
-            self.summed = Moment(self.table)
-            self.summed.begin()
-        nodes = {}
-        for lane in self.lanes:
-            ready = 0
-            for i in range(lane.first, lane.first + lane.count):
-                ready += self.pool.connections[i].state == READY
-            nodes[lane.name] = {**lane.counts(phase, self.summed), "ready": ready, "wanted": lane.count,
-                                "share": lane.share}
-        return nodes
+        return self.lanes.moments()
 
     def backlog(self, phase):
         """Return a phase's number of due and unsent requests and the oldest's age in ns: fields of `snapshot.Backlog`.

@@ -42,22 +42,12 @@ cdef class Steered(Engine):
     before = Before
 
     def __init__(self, *arguments):
+        cdef Before before = self.before()
         cdef Lane lane
-        for lane in self.lanes:
-            self.steer(lane)
-
-    cdef int steer(self, Lane lane) except -1:
-        cdef Before before
-        if lane.steering is not None:
-            before = self.before()
-            before.behind = lane.steering
+        before.behind = self.lanes.steering
+        self.lanes.steering = before
+        for lane in self.lanes.all:
             lane.steering = before
-        return 0
-
-    cdef Lane add_lane(self, placement, int connections):
-        cdef Lane lane = Engine.add_lane(self, placement, connections)
-        self.steer(lane)
-        return lane
 
 
 class EngineAskForMoved(Steered):

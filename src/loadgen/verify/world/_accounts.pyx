@@ -78,7 +78,7 @@ cdef class Accounts(Invariant):
             self.broken(f"the pool counts the connections that are ready: {pool.active}, and {active} are")
         if opening != pool.opening:
             self.broken(f"the pool counts the connections on their way: {pool.opening}, and {opening} are")
-        for lane in self.engine.lanes:
+        for lane in self.engine.lanes.all:
             open += <uint32_t>(lane.requeued.tail - lane.requeued.head)
         planned = self.unended()
         if planned != open:
