@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import json
 
 import pytest
 from constructed_events import plan
 from constructed_searches import P99, P999, SEARCHES, answer, step
+from records import check_record
 
 from loadgen.events import Event, PhaseBegan, SearchEnded
 from loadgen.output import create
 from loadgen.output.words import search
+from loadgen.phase import Phase, Push
 from loadgen.snapshot import Snapshot, Tally
 from loadgen.stats.search import Outcome, Purpose
 from loadgen.stats.trial import NO_LIMIT_NS, Limit, RateVerdict
@@ -173,3 +176,15 @@ def test_the_requests_of_all_phases_are_counted_for_the_server_s_counters(format
 def test_the_built_in_server_is_named(format: str) -> None:
     assert "built-in server" in text(format, SEARCHES["search_generator_limited"]()[-1:])
     assert "built-in" not in text(format, SEARCHES["search_found"]())
+
+
+@pytest.mark.parametrize("format", ["clean", "verbose"])
+def test_what_was_pushed_in_a_search_is_shown_and_in_its_record(format: str) -> None:
+    pushed = {Push.INVALIDATIONS: 7, Push.INVALIDATED_KEYS: 12}
+    event = dataclasses.replace(
+        ended(Outcome.FOUND, 152_000.0, 158_000.0), phases={Phase.MEASURE: Snapshot(pushes=pushed)}
+    )
+    assert "7 invalidations of 12 keys" in words(format, [event])
+    [record] = map(json.loads, text("json", [event]).splitlines())
+    check_record(record)
+    assert record["pushes"] == {"invalidations": 7, "invalidated_keys": 12}

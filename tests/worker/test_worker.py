@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
 import uvloop
 from faulty_server import FaultyServer, polite
 from runs import plan
@@ -11,9 +12,20 @@ from runs import plan
 from loadgen.engine._reactor import create
 from loadgen.engine._time import Monotonic
 from loadgen.plan import Load
-from loadgen.units import NS_PER_S
+from loadgen.units import NS_PER_MS, NS_PER_S
+from loadgen.worker import main
 from loadgen.worker.main import Pipe, Worker
-from loadgen.worker.messages import Connect, Connected, Drained, EndLoad, Hello, IntervalEnded, PutOn, Report
+from loadgen.worker.messages import (
+    Connect,
+    Connected,
+    Drained,
+    EndLoad,
+    Hello,
+    IntervalEnded,
+    Progressed,
+    PutOn,
+    Report,
+)
 
 
 class Said(Pipe):
@@ -73,3 +85,30 @@ def test_nothing_of_a_load_that_is_stopped_is_reported_but_its_end() -> None:
     with FaultyServer(polite()) as server:
         reports = uvloop.run(told(server.port))
     assert [type(report) for report in reports] == [Drained]
+
+
+def test_the_progress_of_connections_that_are_opened_slowly_is_reported_until_all_are_there(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(main, "PROGRESS_INTERVAL_NS", 10 * NS_PER_MS)
+
+    async def told(port: int) -> list[Report]:
+        said = Said()
+        slow = plan(port, "connection.connections=3", "connection.connect_rate=20", "general.threads=1")
+        own = Worker(said, slow, 0, create(asyncio.get_running_loop(), Monotonic()))
+        own.execute(Connect())
+        await said.until(Connected)
+        # The next call of the reactor is a load's.
+        own.execute(PutOn(Load(0, NS_PER_S // 10, 0), own.time.now()))
+        await said.until(Drained)
+        own.engine.close()
+        return said.reports
+
+    with FaultyServer(polite()) as server:
+        reports = uvloop.run(told(server.port))
+    *progress, connected, drained = reports
+    assert [type(connected), type(drained)] == [Connected, Drained]
+    assert {type(report) for report in progress} == {Progressed}
+    down = [sum(report.down) for report in progress]
+    assert down == sorted(down, reverse=True)
+    assert {1, 2} <= {*down} <= {0, 1, 2, 3}

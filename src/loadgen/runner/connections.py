@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
+from collections.abc import Callable
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
@@ -41,7 +42,13 @@ class Connections:
         """
         crew, asked = self.crew, self.plan.wire.connections
         began_ns = time.monotonic_ns()
-        down = self.open()
+
+        def opening() -> None:
+            if all(seat.down for seat in crew.seats):
+                up = asked - sum(self.down())
+                crew.emit(Progress(Phase.CONNECT, up, asked, time.monotonic_ns() - began_ns))
+
+        down = self.open(opening=opening)
         crew.begin(Phase.PRECHECK)
         while any(down) and crew.examples.get(Failure.TURNED_AWAY, "").startswith("LOADING"):
             elapsed_ns = time.monotonic_ns() - began_ns
@@ -59,14 +66,17 @@ class Connections:
                 crew.notes.append(Reason(Code.CONNECTIONS_DOWN, words))
         crew.notes += (Reason(Code.GREETING, words) for words in diagnosis.greeting_remarks(self.plan, crew.examples))
 
-    def open(self, fresh: bool = False) -> tuple[int, ...]:
-        """Open the connections that are down, or all anew. Return how many to each endpoint did not become ready."""
+    def open(self, fresh: bool = False, opening: Callable[[], object] = lambda: None) -> tuple[int, ...]:
+        """Open the connections that are down, or all anew. Return how many to each endpoint did not become ready.
+
+        `opening` is called at each report of a member on its progress.
+        """
         crew = self.crew
         for seat in crew.running():
             seat.final = None  # After an earlier load, the member reports again.
         rounds = max(-(-(sum(own.connections) + sum(own.idle)) // OPENED_AT_A_TIME) for own in self.plan.workers)
         crew.tell_all(Connect(fresh))
-        crew.gather(Connected, rounds * self.plan.wire.connect_timeout_ns + ramp_ns(self.plan))
+        crew.gather(Connected, rounds * self.plan.wire.connect_timeout_ns + ramp_ns(self.plan), opening)
         return self.down()
 
     def reopen(self) -> None:

@@ -344,8 +344,8 @@ class Crew:
             self.failure.ended_by(Code.LOCKED_OUT, words)
             raise EndedEarly
 
-    def gather(self, kind: type[Message], patience_ns: int) -> None:
-        """Wait for one message of this kind from every living member.
+    def gather(self, kind: type[Message], patience_ns: int, heard_some: Callable[[], object] = lambda: None) -> None:
+        """Wait for one message of this kind from every living member. `heard_some` is called when messages have come.
 
         A member that stays silent for longer than `patience_ns` plus GRACE_NS is ended.
         """
@@ -362,6 +362,8 @@ class Crew:
             began_ns = self.kernel.now()
             said = self.hear(began_ns + min(NS_PER_S, patience_ns - waited_ns))
             heard |= {seat.index for seat, message in said if isinstance(message, kind)}
+            if said:
+                heard_some()
             # Count at most the second that was asked for: Ctrl-Z stops this process and the workers together.
             waited_ns += min(self.kernel.now() - began_ns, NS_PER_S)
 

@@ -62,8 +62,8 @@ from loadgen.worker.messages import (
 )
 from loadgen.worker.pipe import Pipe
 
-# The time between two reports on the progress of a prefill.
-PREFILL_INTERVAL_NS = 250 * NS_PER_MS
+# The time between two reports on the progress of opening connections, or of a prefill.
+PROGRESS_INTERVAL_NS = 250 * NS_PER_MS
 
 ConnectionEvents = tuple[ConnectionCounts, dict[str, int], dict[str, int]]
 """Counts of connections, the number of those that failed or ended by reason, and what was pushed on them."""
@@ -156,10 +156,11 @@ class Worker:
             case Connect(fresh):
                 self.enter(Phase.PRECHECK)
                 self.engine.connect(fresh)
+                self.report_progress_later(Phase.PRECHECK)
             case WriteKeys():
                 self.enter(Phase.PREFILL)
                 self.engine.write_keys()
-                self.report_prefill_later()
+                self.report_progress_later(Phase.PREFILL)
             case PutOn():
                 self.put_on(order)
             case Reroute(topology):
@@ -262,8 +263,10 @@ class Worker:
         """
         match event:
             case "connected":
+                self.reactor.forget_calls()
                 self.send_report(Connected, Phase.PRECHECK)
             case "written":
+                self.reactor.forget_calls()
                 self.send_report(Written, Phase.PREFILL)
             case "stale":
                 self.pipe.send(Stale())
@@ -300,13 +303,14 @@ class Worker:
         since = now - self.throttled
         return replace(signs, throttled=since.count, throttled_ns=since.ns, quota_cpus=cgroup.quota(self.groups))
 
-    def report_prefill(self) -> None:
-        if self.phase == Phase.PREFILL:
-            self.send_report(Progressed, Phase.PREFILL)
-            self.report_prefill_later()
+    def report_progress_later(self, phase: Phase) -> None:
+        """Schedule reports on a phase that ends by itself, until it does."""
 
-    def report_prefill_later(self) -> None:
-        self.reactor.at(self.time.now() + PREFILL_INTERVAL_NS, self.report_prefill)
+        def report() -> None:
+            self.send_report(Progressed, phase)
+            self.report_progress_later(phase)
+
+        self.reactor.at(self.time.now() + PROGRESS_INTERVAL_NS, report)
 
     def report_intervals(self, load: Load, phase: Phase, start_ns: int, length_ns: int, done: int = 0) -> None:
         """Schedule a report at the end of each interval of a phase, and at the phase's end for a short last one."""

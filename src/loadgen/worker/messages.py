@@ -41,7 +41,7 @@ class Hello:
 
 @dataclass(frozen=True, slots=True)
 class Connect:
-    """Open the connections that are down; a Connected follows."""
+    """Open the connections that are down; a Connected follows, with a Progressed now and then until it comes."""
 
     fresh: bool = False
     """Replace those that are up as well."""
@@ -144,7 +144,7 @@ class Connected(Report):
 
 
 class Progressed(Report):
-    """The progress of a prefill."""
+    """The progress of opening connections, or of a prefill."""
 
 
 class Written(Report):

@@ -250,7 +250,7 @@ def _times(histogram: Histogram, spell: Spell) -> str:
 _OF_CONNECTING = (("p50", 0.5), ("p99", 0.99), ("max", 1.0))
 
 
-def pushes(result: Result, spell: Spell = str) -> str:
+def pushes(result: LoadEnded, spell: Spell = str) -> str:
     """Return what was pushed; empty when nothing was, and no client tracking was asked for."""
     counts = result.overall.pushes
     if not counts and result.plan.target.tracking == "off":
@@ -259,6 +259,15 @@ def pushes(result: Result, spell: Spell = str) -> str:
     words = [f"{invalidations} of {figures.plural(counts.get(Push.INVALIDATED_KEYS, 0), 'key', spell)}"]
     words += [f"{spell(counts[kind])} {kind}" for kind in (Push.FLUSHES, Push.OTHERS) if counts.get(kind)]
     return ", ".join(words)
+
+
+def turnover(interval: Snapshot) -> list[str]:
+    """Return the connections that came (+) and went (-) in an interval, those that were reset, and what was pushed."""
+    counts = interval.connections
+    went = counts.closed + counts.recycled
+    turnover = f"conns=+{counts.opened}-{went}" if counts.opened or went else ""
+    events = {"resets": counts.resets, **interval.pushes}
+    return [*([turnover] if turnover else []), *(f"{name}={count}" for name, count in events.items() if count)]
 
 
 def client(result: Result) -> str:

@@ -42,8 +42,19 @@ def connections(record: Fields, active: int = 0) -> dict[str, Any]:
         "connections": ConnectionCounts(**counts, active=active),
         "failures": {str(reason): int(count) for reason, count in found.part("failures").values.items()},
         **{name: shown(found.part(name)) for name in ("connect", "handshake") if name in found},
-        "pushes": {str(kind): int(n) for kind, n in record.part("pushes").values.items()} if "pushes" in record else {},
+        "pushes": pushes(record),
     }
+
+
+def turnover(record: Fields) -> dict[str, Any]:
+    """Return what a Snapshot of an interval has of connections, and what was pushed."""
+    found = record.part("connections").values if "connections" in record else {}
+    counts = {name: int(found.get(name, 0)) for name in ("active", *CONNECTION_COUNTS)}
+    return {"connections": ConnectionCounts(**counts), "pushes": pushes(record)}
+
+
+def pushes(record: Fields) -> dict[str, int]:
+    return {str(kind): int(n) for kind, n in record.part("pushes").values.items()} if "pushes" in record else {}
 
 
 def others(record: Fields, measured: Snapshot) -> Snapshot:

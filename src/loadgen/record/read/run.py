@@ -37,6 +37,7 @@ from loadgen.record.read.accounts import (
     examples,
     history,
     others,
+    turnover,
 )
 from loadgen.record.read.fields import Fields
 from loadgen.record.read.latency import shown, shown_in_us, whole
@@ -179,6 +180,7 @@ def sample(record: Fields) -> Sample:
             backlog=_backlog(record.part("backlog")) if record.may("backlog") else Backlog(),
             lag_ours=shown_in_us(record.part("lag_ours"), total.answered) if record.may("lag_ours") else Histogram(),
             nodes=nodes.in_sample(record),
+            **turnover(record),
         ),
         server=usage(record.part("server"), interval_ns) if record.may("server") else None,
         offered=round(float(record.may("offered_s", 0)) * interval_ns / NS_PER_S),

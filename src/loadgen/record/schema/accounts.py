@@ -55,6 +55,8 @@ CONNECTIONS = object_of(
     {**dict.fromkeys((*CONNECTION_COUNTS, "idle"), COUNT), "failures": map_of(COUNT), "connect": LATENCY},
     {"handshake": LATENCY},
 )
+TURNOVER = object_of(dict.fromkeys(("active", *CONNECTION_COUNTS), COUNT))
+"""The connections of an interval."""
 PUSHES = map_of(COUNT)
 
 _SAID = ("failed_because", "reasons", "warnings")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from loadgen.phase import Phase
-from loadgen.record.schema.accounts import COMMANDS
+from loadgen.record.schema.accounts import COMMANDS, PUSHES, TURNOVER
 from loadgen.record.schema.field import field, fields, part, record
 from loadgen.record.schema.latency import LATENCY, US, marked, names_of
 from loadgen.record.schema.nodes import IN_SAMPLE
@@ -98,6 +98,16 @@ SAMPLE = record(
         ),
         optional=True,
     ),
+    field(
+        "connections",
+        TURNOVER,
+        (
+            "connections that came or went in the interval, as in `result`, and `active` (ready at its end); absent "
+            "when none did"
+        ),
+        optional=True,
+    ),
+    field("pushes", PUSHES, "what was pushed in the interval, as in `result`; absent without any", optional=True),
     IN_SAMPLE,
     field(
         "server",

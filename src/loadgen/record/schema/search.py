@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from loadgen.record.schema.accounts import COMMANDS, CONNECTIONS, COUNTS, TOTALS, VERDICT
+from loadgen.record.schema.accounts import COMMANDS, CONNECTIONS, COUNTS, PUSHES, TOTALS, VERDICT
 from loadgen.record.schema.field import field, fields, record
 from loadgen.record.schema.history import HISTORY
 from loadgen.record.schema.monitors import MONITORS
@@ -109,6 +109,7 @@ SATURATION = record(
     field("steps", COUNT_OR_NULL, "how many `step` records there are"),
     fields({"counts": COUNTS.schema, "commands": COMMANDS}, "as in `result`, of all rates together"),
     fields({"totals": TOTALS, "connections": CONNECTIONS, "error_examples": map_of(TEXT)}, "as in `result`"),
+    field("pushes", PUSHES, "as in `result`, of all rates together; absent without any", optional=True),
     field("unaccounted", COUNT, "requests that ended nowhere or twice, over all phases: not 0 is a bug in loadgen"),
     field(
         "verdict",

@@ -44,9 +44,16 @@ def connections(overall: Snapshot, idle: int = 0) -> dict[str, Any]:
     }
 
 
+def turnover(interval: Snapshot) -> dict[str, Any]:
+    """Return the field `connections` of an interval; none when no connection came or went."""
+    events = {name: getattr(interval.connections, name) for name in CONNECTION_COUNTS}
+    return {"connections": {"active": interval.connections.active, **events}} if any(events.values()) else {}
+
+
 def pushes(overall: Snapshot) -> dict[str, Any]:
     """Return the field `pushes`; none when nothing was pushed."""
-    return {"pushes": dict(overall.pushes)} if overall.pushes else {}
+    counts = {kind: n for kind, n in overall.pushes.items() if n}
+    return {"pushes": counts} if counts else {}
 
 
 def history(kept: HistoryKept | None) -> dict[str, Any]:

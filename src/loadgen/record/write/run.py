@@ -14,7 +14,17 @@ from loadgen.overload import Overload
 from loadgen.plan import Plan, Segment
 from loadgen.record.schema.result import ALWAYS_IN_RESULT
 from loadgen.record.write import nodes
-from loadgen.record.write.accounts import all_counts, connections, counts, examples, history, pushes, totals, verdict
+from loadgen.record.write.accounts import (
+    all_counts,
+    connections,
+    counts,
+    examples,
+    history,
+    pushes,
+    totals,
+    turnover,
+    verdict,
+)
 from loadgen.record.write.latency import in_ns, in_us, lag_payloads, payloads
 from loadgen.record.write.monitors import monitors
 from loadgen.record.write.search import quantile_limit
@@ -115,6 +125,8 @@ def sample(event: Sample) -> dict[str, Any]:
         "commands": {command: counts(interval.tallies[command]) for command in interval.commands},
         **({"service": in_us(interval.latency(clock="service")), "lag": in_us(interval.lag)} if scheduled else {}),
         **(_strain(event) if scheduled or event.offered else {}),
+        **turnover(interval),
+        **pushes(interval),
         **nodes.in_sample(event),
         **({"server": _usage(event.server, interval.sent)} if event.server is not None else {}),
     }

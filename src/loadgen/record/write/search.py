@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from loadgen.events import SearchEnded, StepTaken
-from loadgen.record.write.accounts import all_counts, connections, counts, examples, history, totals, verdict
+from loadgen.record.write.accounts import all_counts, connections, counts, examples, history, pushes, totals, verdict
 from loadgen.record.write.monitors import monitors
 from loadgen.record.write.spelling import number, text, timestamp
 from loadgen.stats.search import SearchAnswer
@@ -55,6 +55,7 @@ def saturation(event: SearchEnded) -> dict[str, Any]:
         "totals": totals(overall),
         "unaccounted": event.unaccounted,
         "connections": connections(overall),
+        **pushes(overall),
         **history(event.history),
         **monitors(event.monitors),
         "verdict": verdict(event),

@@ -56,6 +56,7 @@ class Search:
             *account.errors(event, paint),
             *fact("totals", search.totals(event, grouped)),
             *fact("connections", search.connections(event, grouped)),
+            *fact("pushes", sentences.pushes(event, grouped)),
             *fact("history", sentences.history(event.history, grouped)),
             "",
             *monitors.painted(event.monitors, paint),

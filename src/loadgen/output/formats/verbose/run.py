@@ -147,7 +147,14 @@ def _sample(event: Sample) -> str:
     answered, failed = per_s(total.answered, event.interval_ns), per_s(total.not_ok, event.interval_ns)
     shown = figures.quantiles(latency, lambda ns: f"{figures.latency_us(ns)}us", figures.mark_of_interval)
     percentiles = (f"{label}={value}" for (_, label, _), value in zip(IN_ROWS, shown, strict=True))
-    return " ".join([f"rate={answered:.0f}/s err={failed:.0f}/s hit%={hits}", *percentiles, *_usage(event.server)])
+    return " ".join(
+        [
+            f"rate={answered:.0f}/s err={failed:.0f}/s hit%={hits}",
+            *percentiles,
+            *sentences.turnover(event.interval),
+            *_usage(event.server),
+        ]
+    )
 
 
 def _usage(used: Usage | None) -> list[str]:

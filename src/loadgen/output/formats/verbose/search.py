@@ -44,6 +44,7 @@ def _search(event: SearchEnded) -> list[str]:
         *((f"  {name}", words) for name, words in sentences.error_classes(event).items()),
         ("totals", search.totals(event)),
         ("connections", search.connections(event)),
+        ("pushes", sentences.pushes(event)),
         ("history", sentences.history(event.history)),
     ]
     said = [
