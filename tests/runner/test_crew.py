@@ -7,9 +7,11 @@ from multiprocessing.connection import wait
 from faulty_server import FaultyServer, polite
 from runs import plan
 
-from loadgen.plan import Load
+from loadgen.plan import Load, Plan
 from loadgen.runner.crew import Crew
 from loadgen.runner.intervals import Interval
+from loadgen.runner.member import Share
+from loadgen.runner.processes import WorkerProcesses
 from loadgen.units import NS_PER_MS
 from loadgen.worker.messages import EndLoad, Hello, Order
 from loadgen.worker.process import WorkerProcess
@@ -34,13 +36,15 @@ def test_a_load_that_is_ended_when_it_has_drained_by_itself_is_followed_by_the_n
     ended: list[Interval] = []
     made: list[Overtaken] = []
 
-    def make_member(told: object, index: int) -> Overtaken:
-        made.append(Overtaken(own, index))
-        return made[-1]
+    class AllOvertaken(WorkerProcesses):
+        def make(self, plan: Plan, share: Share) -> Overtaken:
+            [index] = share.workers
+            made.append(Overtaken(plan, index))
+            return made[-1]
 
     with FaultyServer(polite()) as server:
         own = plan(server.port, "general.threads=1", "connection.connect_timeout=1s")
-        crew = Crew(own, lambda event: None, make_member=make_member)
+        crew = Crew(own, lambda event: None, members=AllOvertaken())
         with crew.at_work():
             crew.connect()
             loads = []

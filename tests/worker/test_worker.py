@@ -95,7 +95,7 @@ def test_the_progress_of_connections_that_are_opened_slowly_is_reported_until_al
     async def told(port: int) -> list[Report]:
         said = Said()
         slow = plan(port, "connection.connections=3", "connection.connect_rate=20", "general.threads=1")
-        own = Worker(said, slow, 0, create(asyncio.get_running_loop(), Monotonic()))
+        own = Worker(said, Hello(slow, (0,)), create(asyncio.get_running_loop(), Monotonic()))
         own.execute(Connect())
         await said.until(Connected)
         # The next call of the reactor is a load's.

@@ -47,7 +47,8 @@ class Together:
         self._intervals = Intervals(len(workers))
 
     def told(self, order: Hello | Order) -> None:
-        """Begin a load anew."""
+        """Begin what is collected anew: reports of progress and, for a load, its own."""
+        self._answers[Progressed].clear()
         if isinstance(order, PutOn):
             self._drained.clear()
             self._moments.clear()
@@ -79,9 +80,9 @@ class Together:
     def _answered(self, worker: int, message: Message) -> Iterator[Message]:
         answers = self._answers[type(message)]
         answers[worker] = message
-        # A worker that has written its keys reports no more progress.
-        written = self._answers[Written] if isinstance(message, Progressed) else {}
-        if any(place not in answers and place not in written for place in self._workers):
+        # A worker that has connected, or written its keys, reports no more progress.
+        done = {*self._answers[Connected], *self._answers[Written]} if isinstance(message, Progressed) else set()
+        if any(place not in answers and place not in done for place in self._workers):
             return
         given = [answers[place] for place in self._workers if place in answers]
         answers.clear()
