@@ -5,66 +5,26 @@ A real cluster takes some 3 s to be ready, and a fail-over 2 s more: one run has
 
 from __future__ import annotations
 
-import json
+from threading import Timer
 
 import psutil
-import pytest
 import tomli
-from in_process import invoked
 from places import CONFIGS
-from records import check_record
-from runs import sets
 
+from loadgen import config
+from loadgen.events import Event, Result, TopologyChanged
+from loadgen.faults.bench import bench_of
 from loadgen.faults.kinds import needs_of
 from loadgen.faults.needs import missing
+from loadgen.runner.discovery import on_bench
+from loadgen.runner.run import Run
+from loadgen.runner.stop import Stop
 
 FILE = CONFIGS / "fault-cluster.toml"
-BRIEFLY = (
-    "general.warmup=0s",
-    "general.duration=2400ms",
-    "workload.rate_limit=1500",
-    "workload.keyspace.count=2000",
-    "connection.connections=12",
-    "connection.request_timeout=30s",
-    "verdict.lag=30s",
-    "verdict.shortfall=1",
-    'admin.format="json"',
-)
-
-
-def started() -> set[int]:
-    """The redis-servers of clusters on this machine that this process has started."""
-    keepers = psutil.Process().children(recursive=True)
-    return {each.pid for each in keepers if each.name() == "redis-server"}
-
-
-def test_a_master_is_killed_under_load_and_its_replica_takes_over() -> None:
-    kill = {"kind": "kill", "on": "master 1", "at": "600ms", "for": "1600ms"}
-    cut_off = {"kind": "black_hole", "on": "replica 2", "at": "600ms", "for": "1s"}
-    faults = [kill] if missing(needs_of(["black_hole"])) else [kill, cut_off]
-    given = f"fault=[{', '.join(map(_table, faults))}]"
-    done = invoked(str(FILE), *sets(*BRIEFLY, f"target.server.command={json.dumps(quicker())}", given))
-    assert done.status == 0, done.stderr
-    assert not started()
-    for record in done.records:
-        check_record(record)
-    result = next(record for record in done.records if record["type"] == "result")
-    # The fault is named by the node's role, and has taken effect.
-    [killed, *others] = result["faults"]
-    assert killed["fault"]["roles"] == ["master 1"]
-    assert (killed["effects"], killed["fired"]) == (1, True)
-    assert [report["fault"]["roles"] for report in others] == [["replica 2"]] * len(others)
-    assert all(report["fired"] and report["effects"] > 0 for report in others)
-    # A replica has taken over, and the failures are the fault's. What fails on a replica is on nobody's lane.
-    assert any("serves instead of" in words for change in result["changes"] for words in change["words"])
-    [outage] = result["outages"]
-    assert (outage["node"], outage["planned"], outage["refused"] > 0) == (1, True, True)
-    first, *rest = result["nodes"]
-    assert all(node["ok"] == node["requests"] for node in rest)
-    assert result["unaccounted"] == 0
-    assert sum(node["ok"] for node in result["nodes"]) > 0.95 * result["requests"]
-    # What waited for the new master was sent to it: the lane has its third of the load.
-    assert first["share"] == pytest.approx(1 / 3, abs=0.05)
+KILL = {"kind": "kill", "on": "master 2", "at": "600ms"}
+CUT_OFF = {"kind": "black_hole", "on": "replica 1", "at": "600ms", "for": "300ms"}
+AFTER_S = 0.3
+"""The time for which the load goes on when the replica has taken over."""
 
 
 def quicker() -> list[str]:
@@ -74,5 +34,51 @@ def quicker() -> list[str]:
     return command
 
 
-def _table(fault: dict[str, str]) -> str:
-    return "{" + ", ".join(f"{key} = {json.dumps(value)}" for key, value in fault.items()) + "}"
+def ran(*faults: dict[str, str]) -> Result:
+    """The file's load under these faults, until another node serves, and for a moment more."""
+    briefly = {
+        "general.warmup": "0s",
+        "workload.rate_limit": 1500,
+        "workload.keyspace.count": 2000,
+        "connection.connections": 12,
+        "connection.request_timeout": "30s",
+        "target.read_from": "all",
+        "target.server.command": quicker(),
+        "fault": [*faults],
+    }
+    settings = config.load(FILE, (), briefly)
+    plan, server, stop = config.resolve(settings), config.server_plan(settings, FILE.stem), Stop()
+    planned = config.faults(settings.fault, plan.seed, config.cluster_plan(settings))
+
+    def heard(event: Event) -> None:
+        if isinstance(event, TopologyChanged) and any("serves instead of" in words for words in event.words):
+            Timer(AFTER_S, stop.set).start()
+
+    with bench_of(plan.target, server, planned).up(lambda progress: None) as up:
+        on = on_bench(plan, up)
+        return Run(
+            on, heard, judging=config.judging(settings), server=up.server, operator=up.operator, stop=stop
+        ).result()
+
+
+def test_a_master_is_killed_under_load_and_its_replica_takes_over() -> None:
+    result = ran(KILL) if missing(needs_of(["black_hole"])) else ran(KILL, CUT_OFF)
+    assert not [each for each in psutil.Process().children(recursive=True) if each.name() == "redis-server"]
+    # The faults are named by their nodes' roles, and have taken effect.
+    killed, *others = result.faults
+    assert [str(report.fault) for report in result.faults] == [
+        "kill (process) on master 2",
+        *["black_hole (net) on replica 1" for _ in others],
+    ]
+    assert killed.effects == 1
+    assert all(report.fired for report in result.faults)
+    # Each master's lane is before that of its replica: the faults are on the third lane and on the second.
+    outages = {outage.node: outage for outage in result.outages}
+    assert outages.keys() == ({2, 3} if others else {3})
+    assert all(outage.is_planned for outage in outages.values())
+    assert outages[3].refused > 0
+    # What waited for the new master was sent to it; the other shards lost nothing.
+    nodes = [*result.measured.nodes.values()]
+    assert all(node.ok and not node.failed for place, node in enumerate(nodes, 1) if place not in outages)
+    assert nodes[2].ok > 9 * nodes[2].failed
+    assert result.unaccounted == 0

@@ -585,7 +585,9 @@ def overloaded() -> list[Event]:
 def faults() -> list[Event]:
     """A node that was killed and came back, one that was slow and did not, and a fault that had no effect."""
     told = plan(endpoints=2)
-    kill = Fault("kill", Layer.PROCESS, (1,), 1 * S, 2 * S, parameters={"data": "kept"}, seed=11)
+    kill = Fault(
+        "kill", Layer.PROCESS, (1,), 1 * S, 2 * S, parameters={"data": "kept"}, seed=11, roles=("master 1",)
+    )  # fmt: skip
     slow = Fault(
         "latency", Layer.PROXY, (2,), 4 * S, 500_000_000, every_ns=S, times=2, seed=12,
         parameters={"delay": 100_000_000, "jitter": 5_000_000, "stream": "downstream", "toxicity": 0.5},

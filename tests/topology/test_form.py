@@ -27,6 +27,7 @@ class Nodes:
         self.epochs: dict[int, int] = {}
         self.state = "ok"
         self.link = "up"
+        self.health = b"online"
         self.instead: Callable[[int, list[str]], Answer | None] = lambda port, words: None
         """An answer in place of the node's own."""
 
@@ -50,11 +51,20 @@ class Nodes:
                 return Answer("\n".join(map(self._line, range(1, 7))).encode())
             case ["CLUSTER", "INFO"]:
                 return Answer(f"cluster_state:{self.state}\r\n".encode())
+            case ["CLUSTER", "SHARDS"]:
+                return Answer([self._shard(place) for place in range(3)])
             case ["INFO", "replication"]:
                 return Answer(f"role:slave\r\nmaster_link_status:{self.link}\r\n".encode())
             case _:
                 raise AssertionError(words)
         return OK
+
+    def _shard(self, place: int) -> list[object]:
+        nodes = [
+            [b"id", b"id%d" % port, b"port", port, b"ip", b"h", b"role", role, b"health", self.health]
+            for port, role in ((place + 1, b"master"), (place + 4, b"replica"))
+        ]
+        return [b"slots", [0, 1], b"nodes", nodes]
 
     def _line(self, port: int) -> str:
         slots = self.slots.get(port, [])
@@ -63,9 +73,9 @@ class Nodes:
         return f"id{port} 10.0.0.1:{port}@{port + 10_000} master {master} 0 0 1 connected{owned}"
 
 
-def formed(nodes: Nodes, waits: int = 0) -> Forming:
+def formed(nodes: Nodes, waits: int = 0, *, reads_replicas: bool = False) -> Forming:
     """Form the cluster, and wait so often at most."""
-    forming = Forming(PLAN, NODES)
+    forming = Forming(PLAN, NODES, reads_replicas=reads_replicas)
     steps = forming.steps()
     question = next(steps)
     try:
@@ -103,6 +113,16 @@ def test_what_is_waited_for_is_named(wrong: dict[str, str], lacking: str) -> Non
     for name, value in wrong.items():
         setattr(nodes, name, value)
     assert formed(nodes, waits=5).lacking == lacking
+
+
+def test_replicas_that_are_to_be_read_from_are_waited_for_until_they_are_named() -> None:
+    nodes = Nodes()
+    nodes.health = b"loading"
+    assert formed(nodes).lacking == ""
+    assert formed(nodes, reads_replicas=True).lacking == "master 1 (h:1) does not call replica 1 (h:4) online"
+    old = Answer(error="ERR Unknown subcommand or wrong number of arguments for 'SHARDS'. Try CLUSTER HELP.")
+    nodes.instead = lambda port, words: old if words[1] == "SHARDS" else None
+    assert formed(nodes, reads_replicas=True).lacking == ""
 
 
 def test_a_node_that_another_does_not_reach_is_named() -> None:

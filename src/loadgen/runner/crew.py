@@ -310,6 +310,9 @@ class Crew:
                 self.watch.prompt()
             if isinstance(message, Moment) and self.load is not None:
                 self.load.moments.add(message)
+                if self.watch is not None and any(each.refused or each.lost for each in message.nodes.values()):
+                    # Another node may have taken over.
+                    self.watch.look()
             if isinstance(message, Report):
                 self.note(seat, message)
             heard.append((seat, message))

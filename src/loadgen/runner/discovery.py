@@ -147,7 +147,7 @@ class Change:
 
 
 class Watch:
-    """A thread that asks the nodes of a plan once a second, and at once when it is prompted.
+    """A thread that asks the nodes of a plan once a second, and at once when it is woken.
 
     `fileno` is readable when `changes` has something: a change, or the answer to a prompt even without one.
     """
@@ -159,7 +159,9 @@ class Watch:
         self._target = target
         self._topology = target.topology
         self._follower = Follower(target.discovery, _Locate(target.discovery.seeds[0]), target.topology)
-        self._prompted = threading.Event()
+        self._woken = threading.Event()
+        self._owes = False
+        """True when an answer is due even if nothing has changed."""
         self._over = False
         self._changes: deque[Change] = deque()
         self._readable, self._written = os.pipe()
@@ -173,7 +175,7 @@ class Watch:
 
     def __exit__(self, *_: object) -> None:
         self._over = True
-        self._prompted.set()
+        self._woken.set()
         self._thread.join()
         os.close(self._readable)
         os.close(self._written)
@@ -181,9 +183,14 @@ class Watch:
     def fileno(self) -> int:
         return self._readable
 
+    def look(self) -> None:
+        """Have the nodes asked as soon as may be, as one of them may have failed."""
+        self._woken.set()
+
     def prompt(self) -> None:
         """Have the nodes asked as soon as may be, and a change told even if there is none."""
-        self._prompted.set()
+        self._owes = True
+        self._woken.set()
 
     def changes(self) -> Iterator[Change]:
         """Yield the changes since the last call, the oldest first."""
@@ -194,11 +201,12 @@ class Watch:
 
     def _work(self) -> None:
         while True:
-            prompted = self._prompted.wait(EVERY_S)
-            self._prompted.clear()
+            self._woken.wait(EVERY_S)
+            self._woken.clear()
             if self._over:
                 return
-            self._ask(prompted=prompted)
+            owes, self._owes = self._owes, False
+            self._ask(prompted=owes)
             time.sleep(BETWEEN_S)
 
     def _ask(self, *, prompted: bool) -> None:

@@ -12,7 +12,7 @@ from dataclasses import replace
 
 from loadgen.errors import TargetError
 from loadgen.events import Progress
-from loadgen.plan import Target
+from loadgen.plan import Reads, Target
 from loadgen.server_plan import ServerPlan
 from loadgen.target.server import ManagedServer, ServerError
 from loadgen.target.talk.conversation import Conversation, NoAnswerError
@@ -55,7 +55,9 @@ def begin_stop(servers: Sequence[ManagedServer]) -> None:
 def form(plan: ServerPlan, servers: Sequence[ManagedServer], emit: Callable[[Progress], None]) -> None:
     """Make a cluster of servers that answer, and return when each of them serves. Raises ServerError."""
     assert plan.cluster is not None
-    forming = Forming(plan.cluster, tuple(each.endpoint for each in servers))
+    discovery = plan.target.discovery
+    reads_replicas = discovery is not None and discovery.reads is not Reads.PRIMARY
+    forming = Forming(plan.cluster, tuple(each.endpoint for each in servers), reads_replicas=reads_replicas)
     began_s, steps = time.monotonic(), forming.steps()
     try:
         question = next(steps)

@@ -17,7 +17,7 @@ from loadgen.escape import printable
 from loadgen.plan import Endpoint
 from loadgen.server_plan import ClusterPlan
 from loadgen.topology.ask import NO_CLUSTER, Answer, Question
-from loadgen.topology.found import SLOTS
+from loadgen.topology.found import SLOTS, of_shards
 
 Steps = Generator[Question | None, Answer, None]
 
@@ -43,10 +43,12 @@ class _View:
 class Forming:
     """A cluster that is being formed of nodes at these endpoints, in the order of the plan's roles."""
 
-    def __init__(self, plan: ClusterPlan, endpoints: Sequence[Endpoint]) -> None:
+    def __init__(self, plan: ClusterPlan, endpoints: Sequence[Endpoint], *, reads_replicas: bool = False) -> None:
+        """Take the plan; with `reads_replicas`, every node must also name each replica to those who ask."""
         self._masters = plan.masters
         self._names = [f"{role} ({endpoint})" for role, endpoint in zip(plan.roles, endpoints, strict=True)]
         self._endpoints = tuple(endpoints)
+        self._reads_replicas = reads_replicas
         self._ids: list[str] = []
         self.lacking = ""
         """What is not there yet, as a clause: "replica 1 (127.0.0.1:7003) is not connected to master 2 (…)"."""
@@ -68,6 +70,8 @@ class Forming:
         yield from self._until(self._differences)
         yield from self._until(self._not_in_step)
         yield from self._until(self._not_serving)
+        if self._reads_replicas:
+            yield from self._until(self._unnamed)
 
     def _slots(self, place: int) -> range:
         return range(SLOTS * place // self._masters, SLOTS * (place + 1) // self._masters)
@@ -142,6 +146,21 @@ class Forming:
     def _not_serving(self, place: int) -> _Asked:
         said = yield from self._told(place, "CLUSTER", "INFO")
         return "" if "cluster_state:ok" in said else "does not serve: its cluster_state is not ok"
+
+    def _unnamed(self, place: int) -> _Asked:
+        """Look for replicas that CLUSTER SHARDS does not call online: those from which a node has heard of no write.
+
+        Nodes before Redis 7 do not know the command, and name all replicas.
+        """
+        answer = yield Question(self._endpoints[place], (b"CLUSTER", b"SHARDS"))
+        if answer.error or answer.silence:
+            return ""
+        shards = [shard for tls in (False, True) for shard in of_shards(answer.value, tls=tls)]
+        named = {node.id for shard in shards for node in shard.nodes}
+        for other, name in zip(self._ids, self._names, strict=True):
+            if other not in named:
+                return f"does not call {name} online"
+        return ""
 
 
 def _view(line: str) -> _View | None:
