@@ -94,6 +94,8 @@ class Configured(Event):
     """The faults that will come over the servers."""
     agents: tuple[AgentHost, ...] = ()
     """The machines that send the load; empty where this one does."""
+    dry_run: bool = False
+    """True when nothing follows: what the machines would do is all that was asked for."""
     wall_s: float = field(default_factory=time.time)
     """Unix time."""
 

@@ -51,3 +51,5 @@ class HostPart:
     """None: the machine was lost before it could say."""
     clock_ahead_ns: int
     clock_error_ns: int
+    ceiling_per_s: float = 0.0
+    """As in AgentHost."""

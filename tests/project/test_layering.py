@@ -125,8 +125,8 @@ server.builtin ← units version protocol errors server._server
 # What counts, and what judges.
 stats ← engine._random
 judge.expression ← units
-judge.causes ← units reason signs
-judge.verdict ← units severity reason signs snapshot stats judge.causes
+judge.causes ← units reason signs hosts
+judge.verdict ← units severity reason signs snapshot hosts stats judge.causes
 judge.check ← severity judge.expression
 judge.named ← severity judge.check
 judge.judging ← slo judge.verdict judge.check
@@ -503,7 +503,7 @@ record.schema ← command percentiles phase reason stats judge.check judge.expre
     compare.metric compare.settings compare.answers
     smoke.criteria faults.fault trial.checks trial.ended trial.observed verify.case verify.checkers.answer
     soak.ended soak.found soak.verdict jobs jobs.load severity
-record.write ← command monitors.report
+record.write ← hosts command monitors.report
     units percentiles escape severity reason signs usage snapshot slo overload plan events stats
     judge.check
     compare.shape compare.metric compare.candidate compare.round compare.answers smoke.ended record.schema
@@ -511,7 +511,7 @@ record.write ← command monitors.report
     verify.compatibility verify.durability.survival
     verify.stress.ended verify.checked verify.checkers.answer soak.asked soak.ended soak.written
     errors jobs jobs.load
-record.read ← monitors.reading monitors.report
+record.read ← hosts monitors.reading monitors.report
     units percentiles phase command protocol severity reason signs usage snapshot slo overload plan
     events stats judge.check judge.judging compare.shape compare.settings compare.candidate compare.round
     compare.answers smoke.check smoke.ended record.schema faults.fault faults.report judge.named trial.ended
@@ -523,7 +523,7 @@ record ← phase errors escape events compare.round compare.answers smoke.ended 
     verify.stress.ended verify.checked soak.ended jobs.load
 
 # Events to text.
-output.words ← judge.expression monitors.report
+output.words ← hosts judge.expression monitors.report
     units percentiles phase escape usage snapshot slo overload plan events stats judge.check
     judge.verdict
     compare.metric compare.candidate compare.round compare.answers smoke.check smoke.ended severity faults.fault
@@ -534,7 +534,7 @@ output.words ← judge.expression monitors.report
 output.paper ← percentiles errors escape output.words
 output.pictures ← units escape stats compare.answers judge.expression output.words output.paper verify.checked
     verify.checkers.answer
-output.formats ← monitors.report
+output.formats ← hosts monitors.report
     units percentiles phase escape severity usage slo plan events stats judge.check judge.verdict
     compare.metric compare.candidate compare.round compare.answers history.point history smoke.check
     smoke.ended record

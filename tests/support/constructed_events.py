@@ -28,6 +28,7 @@ from loadgen.events import (
 from loadgen.faults.fault import Fault, Layer
 from loadgen.faults.kinds import KINDS
 from loadgen.faults.report import FaultReport, Outage, Spell
+from loadgen.hosts import AgentHost, HostPart
 from loadgen.judge import failures
 from loadgen.judge.check import Check, Checked, Level
 from loadgen.judge.expression.dimension import COUNT, NUMBER, SHARE, SIZE, TIME
@@ -717,6 +718,98 @@ def many_endpoints() -> list[Event]:
     ]
 
 
+def agent_host(number: int, **others: object) -> AgentHost:
+    """One of the machines that are to send a load of 1000 requests/s."""
+    known = AgentHost(
+        name=f"db{number}",
+        host=f"db{number}.example",
+        version="0.1.0",
+        python="3.13.1",
+        cpus=4,
+        open_files=1_048_576,
+        workers=1,
+        connections=25,
+        rate_per_s=500.0,
+        clock_ahead_ns=86_400 * S + number,
+        clock_error_ns=5_200 + 10 * number,
+        wall_ahead_ns=-3_000 * number,
+        wall_error_ns=5_200 + 10 * number,
+        ceiling_per_s=200_000.0,
+    )
+    return replace(known, **others)  # type: ignore[arg-type]
+
+
+def host_part(agent: AgentHost, measured: Snapshot, host: HostSigns | None) -> HostPart:
+    clock = agent.clock_ahead_ns, agent.clock_error_ns
+    return HostPart(agent.name, agent.workers, agent.connections, measured, host, *clock, agent.ceiling_per_s)
+
+
+def agents() -> list[Event]:
+    """Three machines: one was late, and one was lost on the way."""
+    told = plan(rate_per_s=1000.0)
+    machines = (
+        agent_host(1),
+        agent_host(2, host="a-host-with-a-name-that-is-rather-long.example", python="3.12.8", open_files=0),
+        agent_host(3, name="db\x1b[2J3", cpus=64, workers=4, clock_error_ns=812_000, wall_ahead_ns=41 * S // 1000),
+    )
+    counts = (
+        counted(good(1200, 300, misses=12), 1, open_loop=True),
+        counted({"get": Tally(planned=1500, ok=1470, errors=5, timeouts=25, unsent=25, hits=1470)}, 2, open_loop=True),
+        counted(good(400, 100, misses=4), 3, open_loop=True),
+    )
+    late = WorkerSigns(1, 3 * S, 3 * S, 400_000_000, PauseAccount(30, 40_000_000, 900_000_000), host="db2")
+    quiet = WorkerSigns(0, 3 * S, 900_000_000, 1_000_000, PauseAccount(), host="db1")
+    signs = (HostSigns(0.0, "tsc"), HostSigns(0.041, "tsc"), None)
+    parts = tuple(map(host_part, machines, counts, signs))
+    measured = sum(counts, Snapshot())
+    words = "Agent db3 closed the connection; it had sent 500 requests of the measure window when it was last heard of"
+    return [
+        Configured(told, "0.1.0", server="redis 7.0.15", agents=machines, wall_s=START_S),
+        *phases("measure"),
+        sample(0, counted(good(800, 200, misses=8), 10, open_loop=True)),
+        Result(
+            told,
+            measured,
+            2 * S,
+            phases=before(measured),
+            max_rss_bytes=45_600_000,
+            reasons=(Reason(Code.WORKER_DIED, words, Severity.COULD_NOT_RUN),),
+            signs=Signs((quiet, late), ceiling=Ceiling(600_000.0, 0, 0, "2026-11-20")),
+            hosts=parts,
+            wall_s=START_S + 10,
+        ),
+    ]
+
+
+def many_agents(count: int = 24) -> list[Event]:
+    """So many machines that only those are shown which stand out, in a closed loop."""
+    told = plan()
+    machines = [
+        agent_host(n, rate_per_s=0.0, ceiling_per_s=0.0, wall_ahead_ns=(-1) ** n * 7_000 * (n * 37 % count))
+        for n in range(count)
+    ]
+    machines[17] = replace(machines[17], clock_error_ns=2_100_000, cpus=2, open_files=1024)
+    part = counted(good(80, 20), 4)
+    slow = counted({"get": Tally(planned=90, ok=80, timeouts=10, hits=80)}, 5, unanswered=10)
+    counts = [slow if n == 11 else part for n in range(count)]
+    signs = [None if n == 7 else HostSigns(0.2 if n == 5 else 0.0, "tsc") for n in range(count)]
+    parts = tuple(map(host_part, machines, counts, signs))
+    total = 100 * (count - 1)
+    measured = counted({"get": Tally(planned=total + 90, ok=total + 80, timeouts=10, hits=total)}, 6, unanswered=10)
+    return [
+        Configured(told, "0.1.0", agents=tuple(machines), wall_s=START_S),
+        *phases("measure"),
+        Result(told, measured, 3 * S, phases={"measure": measured}, hosts=parts, wall_s=START_S + 10),
+    ]
+
+
+def dry_run() -> list[Event]:
+    """What two machines would do, and no load."""
+    machines = agent_host(1), agent_host(2)
+    told = plan(rate_per_s=1000.0)
+    return [Configured(told, "0.1.0", server="redis 7.0.15", agents=machines, dry_run=True, wall_s=START_S)]
+
+
 def monitored() -> list[Event]:
     """A run with monitors beside it: one that always read, one with gaps and a restart, and one that never read."""
     measured = counted(good(2400, 600, misses=24), 1)
@@ -805,6 +898,11 @@ RUNS: dict[str, Callable[[], list[Event]]] = {
         faults,
         endpoints,
         many_endpoints,
+        agents,
+        many_agents,
         monitored,
     )
 }
+
+DRY_RUNS: dict[str, Callable[[], list[Event]]] = {"dry_run": dry_run}
+"""Runs without a load."""

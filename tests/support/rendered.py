@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from constructed_campaigns import CAMPAIGNS
 from constructed_checks import CHECKS
 from constructed_comparisons import COMPARISONS, GATES
-from constructed_events import RUNS
+from constructed_events import DRY_RUNS, RUNS
 from constructed_jobs import JOBS
 from constructed_searches import SEARCHES
 from constructed_smokes import SMOKES, matrix
@@ -22,6 +22,7 @@ from loadgen.output import Output, create
 PEOPLE = ("clean", "verbose", "quiet")
 ALL = (
     RUNS
+    | DRY_RUNS
     | SEARCHES
     | SMOKES
     | GATES

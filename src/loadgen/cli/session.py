@@ -76,7 +76,9 @@ class Session:
     def announce(self, plan: Plan, sought: SearchSettings | None = None) -> None:
         """Emit the header of a load."""
         told = header(self.settings, plan, sought, embedded=self.embedded, identity=self.identity)
-        self.emit(replace(told, agents=self.fleet.hosts(plan)) if self.fleet is not None else told)
+        if self.fleet is not None:
+            told = replace(told, agents=self.fleet.hosts(plan), dry_run=self.dry)
+        self.emit(told)
 
     def measure(self) -> ExitCode:
         """Run the loads, emit the result of each, and return the exit code of the gravest."""
@@ -99,6 +101,7 @@ class Session:
                 judging=self.judging,
                 embedded=self.embedded,
                 ceiling=ceiling_of(plan) if self.fleet is None else self.fleet.ceiling(plan),
+                ceilings=self.fleet.ceilings(plan) if self.fleet is not None else {},
                 server=self.server,
                 operator=self.operator,
                 board=board,
@@ -164,6 +167,7 @@ def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
         output.remark(f"warning: {warning}")
     with contextlib.ExitStack() as stack:
         plans, monitors = plans_of(given, flags, settings), config.monitors(settings)
+        dry = bool(given.get("dry_run"))
         where = machines.launcher(given)
         if where is not None:
             tests = given.word("tests")
@@ -183,7 +187,8 @@ def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
         bench.check()
         if own is not None and not given.embedded:
             sought = config.search_settings(settings) if config.wants_search(settings) else None
-            outputs.emit(ServerAwaited(own.name, header(settings, plans[0], sought)))
+            load = replace(header(settings, plans[0], sought), dry_run=dry)
+            outputs.emit(ServerAwaited(own.name, load))
         up = stack.enter_context(bench.up(outputs.emit))
         plans = tuple(on_bench(plan, up) for plan in plans)
         identity = identify(plans[0].target)
@@ -201,7 +206,7 @@ def opened(given: Given, *, force_search: bool = False) -> Iterator[Session]:
             outputs,
             identity,
             fleet,
-            dry=bool(given.get("dry_run")),
+            dry=dry,
         )
 
 

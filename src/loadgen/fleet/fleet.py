@@ -29,7 +29,7 @@ from loadgen.signs import Ceiling
 from loadgen.split import split_range
 from loadgen.units import NS_PER_S
 from loadgen.version import __version__
-from loadgen.worker.messages import OTHER_FILES, Hello, Message, Order, TellTime
+from loadgen.worker.messages import OTHER_FILES, Goodbye, Hello, Message, Order, TellTime
 
 LEASE_NS = 3 * NS_PER_S
 """The time after which a worker whose leader is silent ends: the leader has given its agent up by then."""
@@ -144,9 +144,13 @@ class Fleet:
             for machine, share, clock in zip(self.machines, shares, self.clocks, strict=True)
         )
 
+    def ceilings(self, plan: Plan) -> dict[str, float]:
+        """Return by name what each machine can send, by its self-test; 0 where none is known."""
+        return {host.name: host.ceiling_per_s for host in self.hosts(plan)}
+
     def ceiling(self, plan: Plan) -> Ceiling | None:
         """Return what the machines can send together, by their self-tests; None where one has none."""
-        each = [host.ceiling_per_s for host in self.hosts(plan)]
+        each = self.ceilings(plan).values()
         if not all(each):
             return None
         return Ceiling(sum(each), 0, 0, min(machine.said.taken for machine in self.machines))
@@ -175,7 +179,12 @@ def launched(launcher: Launcher, so_far: SoFar = lambda here, of: None) -> Itera
         fleet = Fleet(board, tuple(_named(board)))
         fleet.clocks = tuple(_clocks(board))
         _refuse_lost(board)
-        yield fleet
+        try:
+            yield fleet
+        finally:
+            # Those that have had a plan were told by their crew.
+            for rank in set(range(len(board.lines))) - fleet.taken:
+                board.tell(rank, Goodbye())
 
 
 def _named(board: Switchboard) -> Iterator[Machine]:

@@ -5,11 +5,12 @@ Pure functions. They do not know whether anything was late: `verdict` does, and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from loadgen.hosts import HostPart
 from loadgen.reason import Code
-from loadgen.signs import Signs, WorkerSigns
+from loadgen.signs import HostSigns, Signs, WorkerSigns
 from loadgen.units import percent, span
 
 OWN_LATENCY = "part of this latency is the generator's own"
@@ -43,18 +44,29 @@ class Cause:
 
 
 def causes(
-    signs: Signs, *, cpu_share: float, queue_share: float, steal_share: float, pause_ns: int, open_loop: bool
+    signs: Signs,
+    *,
+    cpu_share: float,
+    queue_share: float,
+    steal_share: float,
+    pause_ns: int,
+    open_loop: bool,
+    hosts: Sequence[HostPart] = (),
 ) -> tuple[Cause, ...]:
-    """Return at most one cause of each kind, over all workers. A cause beyond its limit of `[verdict]` is a sign."""
+    """Return at most one cause of each kind, over all workers. A cause beyond its limit of `[verdict]` is a sign.
+
+    `hosts`: the machines' parts, where several sent the load. What the leader's machine did to itself is then no cause.
+    """
     workers = [worker for worker in signs.workers if worker.wall_ns > 0]
     throttled = [worker for worker in workers if _is_throttled(worker)]
+    machines = {part.name: part.host for part in hosts if part.host is not None} if hosts else {"": signs.host}
     return (
         *_busy(workers, cpu_share, pause_ns, open_loop),
         *_throttled(throttled),
         *_queued([worker for worker in workers if worker not in throttled], queue_share, pause_ns),
         *_stopped([worker for worker in workers if worker not in throttled], pause_ns),
-        *_stolen(signs, steal_share),
-        *_slow_clock(signs.host.clock_source),
+        *_stolen(workers, machines, steal_share),
+        *_slow_clock(machines),
     )
 
 
@@ -146,23 +158,31 @@ def _queued_ns(worker: WorkerSigns) -> int:
     return worker.pauses.queued_ns if worker.queued_ns is None else worker.queued_ns
 
 
-def _stolen(signs: Signs, steal_share: float) -> Iterator[Cause]:
-    share = signs.host.steal_share
-    if share:
-        yield Cause(
-            f"CPU steal was {percent(share)} (the hypervisor ran other machines)",
-            _MACHINES_LATENCY,
-            "use a machine with dedicated CPUs",
-            share * sum(worker.wall_ns for worker in signs.workers),
-            share > steal_share,
-            Code.CPU_STOLEN,
-        )
+def _stolen(workers: Sequence[WorkerSigns], machines: Mapping[str, HostSigns], steal_share: float) -> Iterator[Cause]:
+    shares = {name: host.steal_share for name, host in machines.items() if host.steal_share}
+    if not shares:
+        return
+    beyond = [name for name, share in shares.items() if share > steal_share]
+    named = beyond or [max(shares, key=lambda name: shares[name])]
+    up_to = "" if len(named) == 1 else "up to "
+    yield Cause(
+        f"CPU steal{_on(named)} was {up_to}{percent(max(shares[name] for name in named))} (the hypervisor ran other "
+        "machines)",
+        _MACHINES_LATENCY,
+        "use a machine with dedicated CPUs" if len(named) == 1 else "use machines with dedicated CPUs",
+        sum(shares.get(worker.host, 0.0) * worker.wall_ns for worker in workers),
+        bool(beyond),
+        Code.CPU_STOLEN,
+    )
 
 
-def _slow_clock(source: str) -> Iterator[Cause]:
-    if source and source not in CLOCK_SOURCES:
+def _slow_clock(machines: Mapping[str, HostSigns]) -> Iterator[Cause]:
+    slow = {name: host.clock_source for name, host in machines.items()}
+    slow = {name: source for name, source in slow.items() if source and source not in CLOCK_SOURCES}
+    if slow:
         yield Cause(
-            f"the kernel's clock source is {source}, which takes a system call to read",
+            f"the kernel's clock source{_on([*slow])} is {_all(sorted(set(slow.values())))}, which takes a system call "
+            "to read",
             OWN_LATENCY,
             "choose a faster clock source (/sys/devices/system/clocksource/clocksource0)",
             0,
@@ -189,10 +209,16 @@ def _names(workers: Sequence[WorkerSigns]) -> str:
     named = f"workers {_all([*others, last])}" if others else f"worker {last}"
     if len(workers) > _MOST_NAMED:
         named = f"{len(workers)} workers"
-    hosts = list(dict.fromkeys(worker.host for worker in workers if worker.host))
-    if len(hosts) > _MOST_NAMED:
-        return f"{named} (on {len(hosts)} hosts)"
-    return f"{named} (on {_all(hosts)})" if hosts else named
+    on = _on(list(dict.fromkeys(worker.host for worker in workers)))
+    return f"{named} ({on.strip()})" if on else named
+
+
+def _on(machines: Sequence[str]) -> str:
+    """Return " on db1 and db2", or " on 24 hosts"; empty for the leader's machine, whose name is empty."""
+    named = [name for name in machines if name]
+    if len(named) > _MOST_NAMED:
+        return f" on {len(named)} hosts"
+    return f" on {_all(named)}" if named else ""
 
 
 def _all(words: Sequence[str]) -> str:

@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from loadgen.hosts import HostPart
 from loadgen.judge.causes import LESS_LOAD, MORE_WORKERS, OWN_LATENCY, OWN_LIMIT, Cause, causes
 from loadgen.reason import Code, Reason
 from loadgen.severity import Severity
@@ -81,11 +82,12 @@ def judge(
     spin: bool,
     duration_ns: int,
     steady: bool = True,
+    hosts: Sequence[HostPart] = (),
 ) -> Verdict:
     """Return the verdict on a window of `duration_ns`.
 
     `spin`: the workers poll, so that a fully used CPU is no sign. `steady`: the offered rate does not change over the
-    window, so that response time should not change either.
+    window, so that response time should not change either. `hosts`: the machines' parts, where several sent the load.
     """
     possible = causes(
         signs,
@@ -94,6 +96,7 @@ def judge(
         steal_share=limits.steal_share,
         pause_ns=limits.pause_ns,
         open_loop=open_loop,
+        hosts=hosts,
     )
     doubts = [*_late(limits, measured), *_overdue(limits, measured, signs.workers)] if open_loop else []
     tails = [*_in_doubt(limits, measured), *_tail(limits, measured)] if open_loop else []
@@ -102,7 +105,10 @@ def judge(
     stated = [*_reasons(main_causes, spin, Severity.INVALID if doubts else Severity.GOOD)]
     reasons, notes = (stated, []) if doubts else ([], stated)
     notes += [Reason(c.code, f"{c.words}, so {c.effect}; {c.remedy}") for c in possible if c.is_sign and c not in named]
-    if signs.ceiling is not None:
+    if any(part.ceiling_per_s for part in hosts):
+        near = _near_ceilings(limits, hosts, open_loop, duration_ns)
+        notes += (Reason(Code.NEAR_CEILING, words) for words in near)
+    elif signs.ceiling is not None:
         near = _near_ceiling(limits, measured, signs.ceiling, open_loop, duration_ns)
         notes += (Reason(Code.NEAR_CEILING, words) for words in near)
     if steady:
@@ -209,6 +215,26 @@ def _near_ceiling(
             f"{percent(reached_per_s / ceiling.throughput_per_s)} of this host's ceiling was reached "
             f"({ceiling.throughput_per_s:,.0f} req/s in the self-test of {ceiling.taken}): "
             + (f"{OWN_LATENCY}; {LESS_LOAD}" if open_loop else f"{OWN_LIMIT}; {MORE_WORKERS}")
+        )
+
+
+def _near_ceilings(
+    limits: VerdictLimits, hosts: Sequence[HostPart], open_loop: bool, duration_ns: int
+) -> Iterator[str]:
+    """Yield a sentence on the machines that came near their ceilings, with that which came nearest."""
+    reached = {
+        part.name: part.measured.answered_in_time * NS_PER_S / duration_ns / part.ceiling_per_s
+        for part in hosts
+        if part.ceiling_per_s and duration_ns > 0
+    }
+    near = [name for name, share in reached.items() if share > limits.ceiling_share]
+    if near:
+        nearest = max(near, key=lambda name: reached[name])
+        ceiling_per_s = next(part.ceiling_per_s for part in hosts if part.name == nearest)
+        more = f", and {len(near) - 1} more of {len(hosts)} agents came near theirs" if len(near) > 1 else ""
+        yield (
+            f"agent {nearest} reached {percent(reached[nearest])} of its ceiling ({ceiling_per_s:,.0f} req/s in its "
+            f"self-test){more}: {OWN_LATENCY if open_loop else OWN_LIMIT}; use more agents (--on)"
         )
 
 

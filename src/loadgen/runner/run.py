@@ -39,7 +39,7 @@ from loadgen.runner.timeline import At
 from loadgen.runner.watch import ServerWatch
 from loadgen.severity import Severity
 from loadgen.signs import Ceiling, Signs
-from loadgen.snapshot import Backlog, Snapshot
+from loadgen.snapshot import EMPTY, Backlog, Snapshot
 from loadgen.usage import WatchedServer
 
 if TYPE_CHECKING:
@@ -66,6 +66,7 @@ class Run:
         *,
         embedded: bool = False,
         ceiling: Ceiling | None = None,
+        ceilings: Mapping[str, float] = EMPTY,
         server: WatchedServer | None = None,
         operator: OperatorThread | None = None,
         board: Board | None = None,
@@ -82,6 +83,7 @@ class Run:
         self.tell = emit
         self.embedded = embedded
         self.ceiling = ceiling
+        self.ceilings = ceilings
         self.watch = ServerWatch(server) if server is not None else None
         self.timeline = (*timeline, *self.steps())
         self.crew = Crew(plan, self.emit, members=members or WorkerProcesses(), server=server, stop=stop)
@@ -223,6 +225,7 @@ class Run:
             if words and not failed_because
         ]
         signs = Signs(counted.signs, counted.host, tuple(self.interval_p99_ns), self.ceiling)
+        hosts = tuple(replace(part, ceiling_per_s=self.ceilings.get(part.name, 0.0)) for part in counted.hosts)
         judged = verdict.judge(
             self.judging.limits,
             measured,
@@ -230,6 +233,7 @@ class Run:
             open_loop=plan.load.open_loop,
             spin=plan.wire.spin,
             duration_ns=duration_ns,
+            hosts=hosts,
             steady=not faults and len({rate for s in plan.load.profile for rate in (s.from_per_s, s.to_per_s)}) <= 1,
         )
         result = Result(
@@ -270,7 +274,7 @@ class Run:
                 for each in sorted([*found, *others], key=lambda each: (each.node, each.began_ns))
             ),
             changes=tuple(self.changes),
-            hosts=counted.hosts,
+            hosts=hosts,
             by_phase=self.by_phase.counted(),
             monitors=monitors,
         )

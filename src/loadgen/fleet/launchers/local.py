@@ -22,8 +22,7 @@ MOST = 256
 def children(agents: Iterable[tuple[str, Sequence[str]]]) -> AbstractContextManager[Sequence[Channel]]:
     """Start an agent for each name, behind the command that enters its surroundings; end them on exit."""
     return ended(
-        Child(name, [*inside, *own_command(), "--name", name], "free some memory, or use fewer agents.")
-        for name, inside in agents
+        Child(name, [*inside, *own_command()], "free some memory, or use fewer agents.") for name, inside in agents
     )
 
 

@@ -6,9 +6,10 @@ import csv
 import io
 
 from loadgen.events import Configured, Progress, Result
+from loadgen.hosts import AgentHost
 from loadgen.output.formats.format import OF_RESULTS, Format, on
 from loadgen.output.paper.sink import Sink
-from loadgen.output.words import faults, sentences
+from loadgen.output.words import faults, hosts, sentences
 from loadgen.percentiles import percentiles
 from loadgen.units import NS_PER_MS
 
@@ -24,8 +25,27 @@ COLUMNS = (
 )
 
 
+AGENT_COLUMNS = (
+    "agent",
+    "host",
+    "version",
+    "python",
+    "cpus",
+    "open_files",
+    "workers",
+    "connections",
+    "rps",
+    "ceiling_rps",
+    "clock_ahead_ms",
+    "clock_error_ms",
+    "wall_clock_ahead_ms",
+    "wall_clock_error_ms",
+)
+"""Of a dry run, which has a row for each agent."""
+
+
 class Csv(Format):
-    """A header, and a row as each load ends."""
+    """A header, and a row as each load ends; of a dry run, a row for each agent."""
 
     silent = OF_RESULTS - {Configured, Result} | {Progress}
 
@@ -35,7 +55,11 @@ class Csv(Format):
         self._headed = False
 
     def _header(self, event: Configured) -> None:
-        if not self._headed:
+        if event.dry_run:
+            self._sink.write(line(AGENT_COLUMNS))
+            for agent in event.agents:
+                self._sink.write(line(agent_row(agent)))
+        elif not self._headed:
             self._sink.write(line(COLUMNS))
         self._headed = True
 
@@ -52,6 +76,19 @@ def row(event: Result) -> list[str]:
         ", under ".join(filter(None, [event.plan.test or sentences.mix(event.plan), faults.names(event)])),
         f"{event.throughput_per_s:.2f}",
         *(f"{ns / NS_PER_MS:.3f}" for ns in (mean, least, *quantiles, most)),
+    ]
+
+
+def agent_row(agent: AgentHost) -> list[str]:
+    """Return the cells of an agent's row; a limit, rate or ceiling that there is none of is empty."""
+    times_ns = (agent.clock_ahead_ns, agent.clock_error_ns, agent.wall_ahead_ns, agent.wall_error_ns)
+    return [
+        *(hosts.name(words) for words in (agent.name, agent.host, agent.version, agent.python)),
+        str(agent.cpus),
+        str(agent.open_files or ""),
+        *map(str, (agent.workers, agent.connections)),
+        *(f"{per_s:.2f}" if per_s else "" for per_s in (agent.rate_per_s, agent.ceiling_per_s)),
+        *(f"{ns / NS_PER_MS:.6f}" for ns in times_ns),
     ]
 
 

@@ -23,7 +23,7 @@ from loadgen.events import (
 from loadgen.output.tui.faults import Faults
 from loadgen.output.tui.log import Log
 from loadgen.output.tui.series import Point, Series
-from loadgen.output.words import figures, sentences
+from loadgen.output.words import figures, hosts, sentences
 from loadgen.output.words.monitors import Gaps
 from loadgen.phase import OF_A_LOAD, Phase
 from loadgen.stats.search import Step
@@ -93,6 +93,8 @@ class Load:
         self.log.say(event.wall_s, f"load on {sentences.started(event)}", "bold")
         for note in sentences.notes(event):
             self.log.say(event.wall_s, note, "warn")
+        for line in hosts.agent_lines(event):
+            self.log.say(event.wall_s, line)
 
     def phase_began(self, event: PhaseBegan) -> None:
         if self.phase is not None and self.phase.phase == Phase.SEARCH and event.phase in OF_A_LOAD:
@@ -150,5 +152,8 @@ class Load:
         self.log.say(event.wall_s, words, "good" if step.passed else "warn")
 
     def ended_load(self, event: Result | SearchEnded) -> None:
+        if isinstance(event, Result):
+            for line, part in zip(hosts.part_lines(event), hosts.parts_shown(event.hosts), strict=False):
+                self.log.say(event.wall_s, line, "bad" if part.host is None else "")
         for words in sentences.verdict(event)[:1]:
             self.log.say(event.wall_s, printable(words, _LONGEST), "good" if event.valid else "bad")

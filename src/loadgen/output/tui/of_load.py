@@ -9,7 +9,7 @@ from loadgen.output.tui.line import Column, Line, cells, cut, headings
 from loadgen.output.tui.load import Load
 from loadgen.output.tui.numbers import rounded
 from loadgen.output.tui.subject import Block, Stage, Subject
-from loadgen.output.words import figures, nodes, progress, search, sentences
+from loadgen.output.words import figures, hosts, nodes, progress, search, sentences
 from loadgen.overload import BACKLOG_NS, lateness_ns
 from loadgen.percentiles import percentiles
 from loadgen.phase import Phase
@@ -67,6 +67,7 @@ def block(load: Load, width: int, height: int, now_s: float) -> Block:
         _row("so far", load.measured),
         _rates(load),
         _fact("connections", _connections(load)),
+        *_agents(load),
         *_nodes(load, height - _AROUND_NODES),
         *(_fact("faults", words, "warn") for words in _faults(load, now_s)),
         _generator(load),
@@ -171,6 +172,14 @@ def _connections(load: Load) -> str:
     if used := load.sample.server:
         words += f", server's CPU {figures.cpu(used)}"
     return words
+
+
+def _agents(load: Load) -> list[Line]:
+    """Return who sends the load; nothing where this machine does."""
+    if load.header is None or not load.header.agents:
+        return []
+    words = f"{hosts.preflight(load.header, figures.grouped)}; {hosts.clocks(load.header, figures.grouped)}"
+    return [_fact("agents", words)]
 
 
 def _nodes(load: Load, most: int) -> list[Line]:

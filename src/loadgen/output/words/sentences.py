@@ -22,6 +22,7 @@ from loadgen.units import NS_PER_MS, NS_PER_S, NS_PER_US, format_duration
 from loadgen.usage import ServerReport
 
 EMBEDDED = "these figures describe loadgen's built-in server, not yours"
+DRY_RUN = "nothing is sent: --dry-run shows what agents would do"
 CLOSED_LOOP = "closed loop: these are service times; use --rate to judge an SLO"
 CLOSED_LOOP_SLO = "closed loop: the SLO is judged by service times; use --rate to judge response times"
 
@@ -146,8 +147,9 @@ def refill(plan: Plan) -> str:
 
 
 def notes(event: Configured) -> list[str]:
-    """Return the notes above the first number: the built-in server, and warnings on the configuration."""
-    return [EMBEDDED] * event.embedded + [printable(warning.words, _MAX_SENTENCE) for warning in event.warnings]
+    """Return the notes above the first number: the built-in server, warnings on the configuration, a dry run."""
+    warnings = [printable(warning.words, _MAX_SENTENCE) for warning in event.warnings]
+    return [*[EMBEDDED] * event.embedded, *warnings, *[DRY_RUN] * event.dry_run]
 
 
 def warnings(ended: LoadEnded) -> list[str]:
@@ -378,10 +380,10 @@ def standing(result: Result, spell: Spell = str) -> str:
         return ""
     p50, p99 = (figures.time(ns, spell) for ns in (ceiling.floor_p50_ns, ceiling.floor_p99_ns))
     highest = f"{figures.rate(ceiling.throughput_per_s)} req/s"
-    return (
-        f"{figures.percent(figures.share(part), spell)} of this host's ceiling, {highest}; its floor is p50 {p50}, "
-        f"p99 {p99} (self-test of {printable(ceiling.taken)})"
-    )
+    whose = "the agents' ceilings together" if result.hosts else "this host's ceiling"
+    floor = f"; its floor is p50 {p50}, p99 {p99}" if ceiling.floor_p99_ns else ""
+    reached = f"{figures.percent(figures.share(part), spell)} of {whose}, {highest}"
+    return f"{reached}{floor} (self-test of {printable(ceiling.taken)})"
 
 
 def overload(result: Result, spell: Spell = str) -> list[str]:

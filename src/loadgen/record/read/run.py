@@ -26,7 +26,7 @@ from loadgen.plan import (
     Workload,
 )
 from loadgen.protocol import PROTOCOLS
-from loadgen.record.read import nodes
+from loadgen.record.read import hosts, nodes
 from loadgen.record.read.accounts import (
     check,
     checked,
@@ -73,6 +73,8 @@ def configured(record: Fields) -> Configured:
         search=None if search is None else SearchSettings(limits=quantile_limits(record.parts("search"))),
         host=record.text("host"),
         faults=tuple(map(fault, record.parts("faults"))) if "faults" in record else (),
+        agents=hosts.in_config(record),
+        dry_run=bool(record.may("dry_run", False)),
         wall_s=record.wall_s(),
     )
 
@@ -249,6 +251,7 @@ def result(record: Fields, plan: Plan) -> Result:
         faults=tuple(map(report, record.parts("faults"))) if "faults" in record else (),
         outages=tuple(map(_outage, record.parts("outages"))) if "outages" in record else (),
         changes=tuple(map(_change, record.parts("changes"))) if "changes" in record else (),
+        hosts=hosts.in_result(record),
         by_phase=tuple(map(_phase, record.parts("phases"))) if "phases" in record else (),
         history=history(record),
         monitors=monitors(record),
@@ -363,6 +366,7 @@ def _worker(record: Fields) -> WorkerSigns:
         overdue=record.count("overdue"),
         throttled=record.may("throttled"),
         quota_cpus=record.may("quota_cpus"),
+        host=str(record.may("agent", "")),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from loadgen.record.schema.field import field, fields, record
+from loadgen.record.schema.hosts import AGENTS, DRY_RUN
 from loadgen.record.schema.load import LOAD
 from loadgen.record.schema.objective import CONDITION, LIMIT, OBJECTIVE
 from loadgen.record.schema.shape import (
@@ -121,6 +122,8 @@ CONFIG = record(
         "The fields are those of `fault`",
         optional=True,
     ),
+    AGENTS,
+    DRY_RUN,
     field(
         "slo",
         array_of(object_of(OBJECTIVE)),

@@ -10,6 +10,7 @@ from loadgen.record.schema.campaign import CAMPAIGN, CAMPAIGN_BEGAN, CASE, FAILU
 from loadgen.record.schema.check import CHECK, CHECK_SUMMARY, VIOLATION
 from loadgen.record.schema.comparison import COMPARISON, METRIC, NOISE, ROUND
 from loadgen.record.schema.config import CONFIG
+from loadgen.record.schema.hosts import AGENT, HOST_PART
 from loadgen.record.schema.jobs import (
     CHAINS,
     COMPARED_ROW,
@@ -61,6 +62,7 @@ from loadgen.record.schema.trial import (
 
 TABLES = {
     "config": (CONFIG,),
+    "agents": (AGENT, HOST_PART),
     "phase": (PHASE,),
     "sample": (SAMPLE, USED),
     "topology": (TOPOLOGY,),

@@ -6,6 +6,7 @@ from loadgen.command import MIXED
 from loadgen.record.schema.accounts import COMMANDS, CONNECTIONS, COUNTS, PUSHES, TOTALS, VERDICT
 from loadgen.record.schema.field import field, fields, part, record
 from loadgen.record.schema.history import HISTORY
+from loadgen.record.schema.hosts import HOST_PARTS
 from loadgen.record.schema.latency import CLOCKS, COMMAND_US, LAG, LATENCY
 from loadgen.record.schema.monitors import MONITORS
 from loadgen.record.schema.nodes import NODES, REDIRECTS
@@ -33,6 +34,7 @@ ALWAYS_IN_RESULT = ("get", "set")
 
 WORKER_SIGNS = part(
     field("index", COUNT, "from 0"),
+    field("agent", TEXT, "the name of the agent that ran it; absent without agents", optional=True),
     field(
         "cpu_share",
         NUMBER_OR_NULL,
@@ -317,6 +319,7 @@ RESULT = record(
     ),
     NODES,
     REDIRECTS,
+    HOST_PARTS,
     HISTORY,
     MONITORS,
     field("signs", SIGNS.schema, "what the machine did to the generator in the measure phase, see below"),

@@ -13,7 +13,7 @@ from loadgen.judge.check import Check, Checked
 from loadgen.overload import Overload
 from loadgen.plan import Plan, Segment
 from loadgen.record.schema.result import ALWAYS_IN_RESULT
-from loadgen.record.write import nodes
+from loadgen.record.write import hosts, nodes
 from loadgen.record.write.accounts import (
     all_counts,
     connections,
@@ -74,6 +74,7 @@ def config(event: Configured) -> dict[str, Any]:
         "seed": plan.seed,
         **({"test": plan.test} if plan.test else {}),
         **({"faults": [fault(each) for each in event.faults]} if event.faults else {}),
+        **hosts.in_config(event),
         "slo": [_objective(objective) for objective in event.judging.slo],
         **({"checks": [_check(check) for check in event.judging.checks]} if event.judging.checks else {}),
         "verdict_limits": asdict(event.judging.limits),
@@ -207,6 +208,7 @@ def result(event: Result) -> dict[str, Any]:
         **({"changes": [_change(each, event.began_ns) for each in event.changes]} if event.changes else {}),
         **({"phases": [_phase(each) for each in event.by_phase]} if event.by_phase else {}),
         **nodes.in_result(event),
+        **hosts.in_result(event),
         **history(event.history),
         **monitors(event.monitors),
         "signs": _signs(event.signs),
@@ -325,6 +327,7 @@ def _signs(signs: Signs) -> dict[str, Any]:
         "workers": [
             {
                 "index": worker.index,
+                **({"agent": text(worker.host)} if worker.host else {}),
                 "cpu_share": share(worker.cpu_ns, worker.wall_ns),
                 "queue_share": share(worker.queued_ns, worker.wall_ns),
                 "longest_pause_ns": worker.pauses.longest_ns,

@@ -25,7 +25,7 @@ from loadgen.output.paper.columns import PLAIN, WATCHED
 from loadgen.output.paper.grid import fitting, grid
 from loadgen.output.paper.layout import WIDTH, fact, facts, indented, rule, width, wrapped
 from loadgen.output.paper.page import Page
-from loadgen.output.words import checks, faults, figures, nodes, search, sentences, slo
+from loadgen.output.words import checks, faults, figures, hosts, nodes, search, sentences, slo
 from loadgen.output.words.monitors import Gaps
 from loadgen.percentiles import IN_ROWS
 from loadgen.phase import Phase
@@ -73,7 +73,7 @@ class Run:
         self._gaps.forget()
         if self._awaits:
             self._plan, self._limits, self._awaits = event.plan, event.judging.limits, False
-            self._page.print(*fact("server", sentences.started(event)), "")
+            self._page.print(*fact("server", sentences.started(event)), *_agents(event), *self._agent_table(event), "")
             return
         after_another = [""] if self._plan is not None else []
         self._plan, self._limits, self._rows = event.plan, event.judging.limits, 0
@@ -127,9 +127,21 @@ class Run:
             *fact("search", aim),
             *facts("faults", [faults.planned(each) for each in event.faults]),
             *fact("seed", str(plan.seed)),
+            *_agents(event),
             *(self._paint(line, "yellow") for note in sentences.notes(event) for line in fact("note", note)),
+            *self._agent_table(event),
             "",
         ]
+
+    def _agent_table(self, event: Configured) -> list[str]:
+        """Return the table of the machines that are to send the load, after an empty line; nothing without any."""
+        if not event.agents:
+            return []
+        seen = hosts.agents_shown(event.agents)
+        rows = [hosts.agent_cells(agent) for agent in seen]
+        places = fitting(hosts.AGENT_HEADINGS, rows, hosts.agents_left_out(event.agents))
+        headings, *lines = grid(hosts.AGENT_HEADINGS, rows, places)
+        return ["", self._paint(headings, "bold"), *lines, *wrapped(hosts.agents_hidden(event.agents, seen))]
 
     def _headed(self, event: Sample) -> list[str]:
         """Return the header above a row when one is due: after HEADER_EVERY rows, and when the columns change."""
@@ -188,6 +200,7 @@ class Run:
             *(self._latency(event) if total.planned else [NOTHING_MEASURED.words]),
             "",
             *self._nodes(event),
+            *self._hosts(event),
             *monitors.painted(event.monitors, self._paint),
             *self._by_phase(event),
             *self._objectives(event),
@@ -227,6 +240,19 @@ class Run:
             line if node.is_whole else self._paint(line, "yellow") for node, line in zip(seen, lines, strict=True)
         )
         return [self._paint(headings, "bold"), *painted, *wrapped(nodes.hidden(found, seen)), ""]
+
+    def _hosts(self, event: Result) -> list[str]:
+        """Return the table of the machines' parts, with an empty line after it; nothing where one machine sent all."""
+        if not event.hosts:
+            return []
+        seen = hosts.parts_shown(event.hosts)
+        rows = [hosts.part_cells(part, event.duration_ns) for part in seen]
+        places = fitting(hosts.PART_HEADINGS, rows, hosts.parts_left_out(event.hosts))
+        headings, *lines = grid(hosts.PART_HEADINGS, rows, places)
+        painted = (
+            self._paint(line, "bold red") if part.host is None else line for part, line in zip(seen, lines, strict=True)
+        )
+        return [self._paint(headings, "bold"), *painted, *wrapped(hosts.parts_hidden(event.hosts, seen)), ""]
 
     def _by_phase(self, event: Result) -> list[str]:
         """Return the table of the load's phases, with an empty line after it; nothing without phases."""
@@ -288,6 +314,12 @@ class Run:
             *(self._paint(line, _ANSWER_STYLES[worst]) for line in fact("slo", words)),
             *(self._paint(line, _SEVERITY_STYLES[gravest]) for line in fact("checks", conditions)),
         ]
+
+
+def _agents(event: Configured) -> list[str]:
+    """Return what is known of the machines that are to send the load; nothing without any."""
+    told = (hosts.preflight, hosts.division, hosts.clocks)
+    return facts("agents", [words(event, figures.grouped) for words in told]) if event.agents else []
 
 
 def _phase(phase: str, plan: Plan | None) -> str:

@@ -45,7 +45,7 @@ class Quiet(Format):
 
     silent = (
         frozenset(
-            {Progress, ServerAwaited, Configured, PhaseBegan, Sample, TopologyChanged, StepTaken}
+            {Progress, ServerAwaited, PhaseBegan, Sample, TopologyChanged, StepTaken}
             | {SmokeBegan, ContestBegan, RoundEnded}
         )
         | OF_FAULTS
@@ -61,8 +61,13 @@ class Quiet(Format):
         def written(line: Callable[[Kind], str]) -> Callable[[Kind], None]:
             return lambda event: sink.write(f"{line(event)}\n")
 
+        def planned(event: Configured) -> None:
+            if event.dry_run:
+                sink.write(f"{run.planned(event)}\n")
+
         super().__init__(
             {
+                **on(Configured, planned),
                 **on(Result, written(run.result)),
                 **on(SearchEnded, written(search.ended)),
                 **on(SmokeEnded, written(smoke.ended)),

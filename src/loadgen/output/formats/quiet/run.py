@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from loadgen.events import NOTHING_MEASURED, Result
+from loadgen.events import NOTHING_MEASURED, Configured, Result
 from loadgen.output.formats.quiet.account import remarks, server
-from loadgen.output.words import checks, faults, figures, slo
+from loadgen.output.words import checks, faults, figures, hosts, slo
 from loadgen.percentiles import IN_ROWS
 
 _SHOWN = ("p50", "p99", "p99.9", "max")
@@ -14,6 +14,12 @@ def result(event: Result) -> str:
     """Return the line."""
     test = f"{event.plan.test}: " if event.plan.test else ""
     return test + "  ".join([*_measured(event), *remarks(event)])
+
+
+def planned(event: Configured) -> str:
+    """Return the line of a dry run: who would send what."""
+    told = (hosts.preflight(event), hosts.division(event), hosts.clocks(event))
+    return "  ".join([*told, "nothing was sent"])
 
 
 def _measured(event: Result) -> list[str]:
@@ -29,6 +35,8 @@ def _measured(event: Result) -> list[str]:
         *(f"{label}={value}" for label, value in shown if label in _SHOWN),
         *server(event.server),
         *([f"errors={total.not_ok}"] if total.not_ok else []),
+        *([f"agents={len(event.hosts)}"] if event.hosts else []),
+        *([f"agents_lost={lost}"] if (lost := hosts.lost(event)) else []),
         *([f"faults: {faults.summary(event)}"] if event.faults else []),
         *([f"SLO {objectives}"] if objectives else []),
         *([f"checks {conditions}"] if conditions else []),

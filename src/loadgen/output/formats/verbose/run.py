@@ -20,7 +20,7 @@ from loadgen.output.formats import monitors
 from loadgen.output.formats.verbose import account
 from loadgen.output.paper.layout import hung
 from loadgen.output.paper.log import Log
-from loadgen.output.words import checks, faults, figures, nodes, search, sentences, slo
+from loadgen.output.words import checks, faults, figures, hosts, nodes, search, sentences, slo
 from loadgen.output.words.monitors import Gaps
 from loadgen.percentiles import IN_ROWS
 from loadgen.phase import Phase
@@ -52,9 +52,9 @@ class Run:
         self._gaps.forget()
         if self._awaits:
             self._awaits = False
-            self._log.say(event.wall_s, *_target(event))
+            self._log.say(event.wall_s, *_target(event), *_agents(event))
             return
-        self._log.say(event.wall_s, *_version(event), *_target(event), *_load(event))
+        self._log.say(event.wall_s, *_version(event), *_target(event), *_load(event), *_agents(event))
         self._log.say(event.wall_s, *sentences.notes(event), level="WARN")
 
     def phase(self, event: PhaseBegan) -> None:
@@ -110,6 +110,13 @@ def _load(event: Configured) -> list[str]:
         *(f"fault {number}: {faults.planned(each)}" for number, each in enumerate(event.faults, 1)),
         f"seed: {plan.seed}",
     ]
+
+
+def _agents(event: Configured) -> list[str]:
+    if not event.agents:
+        return []
+    told = (hosts.preflight(event), hosts.division(event), hosts.clocks(event))
+    return [*(f"agents: {words}" for words in told), *hosts.agent_lines(event)]
 
 
 def _schedule(plan: Plan) -> list[str]:
@@ -190,6 +197,7 @@ def _result(event: Result) -> list[str]:
     phases = [f"phase {number}: {_counted(each)}" for number, each in enumerate(event.by_phase, 1)]
     remarks = [
         *(f"endpoint {words}" for words in nodes.lines(event)),
+        *hosts.part_lines(event),
         *([f"redirects: {redirects}"] if redirects else []),
         f"connections: {sentences.connections(event)}",
         *(f"  {name}: {words}" for name, words in sentences.connecting(event).items()),
