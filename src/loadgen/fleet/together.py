@@ -71,7 +71,7 @@ class Together:
                 yield from self._complete_moments()
                 yield from self._complete_intervals(message)
                 if len(self._drained) == len(self._workers):
-                    yield self._all_drained(list(self._drained.values()))
+                    yield self._all_drained([self._drained[place] for place in self._workers])
             case Stale() | Failed():
                 yield message
             case _:
