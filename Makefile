@@ -20,7 +20,7 @@ STUBTEST := --ignore-disjoint-bases --allowlist tests/stubtest-allowlist.txt --i
 ARGS     ?=
 FUZZ_SECONDS ?= 60
 
-.PHONY: help run build test laws seeds campaign lint type bench bench-client bench-histories bench-proxy mutants simulate soak-rates soaks jobs gates stills trials fuzz asan cover clean
+.PHONY: help run build test laws seeds campaign lint type bench bench-client bench-histories bench-proxy mutants simulate soak-rates soaks jobs gates failovers stills trials fuzz asan cover clean
 .DEFAULT_GOAL := help
 
 help:  ## list these targets
@@ -92,6 +92,10 @@ gates: $(BUILT)  ## how often a gate is right on this host, with real servers: a
 trials: $(BUILT) $(TOOLS)  ## clients under faults at full length, and every scenario once: an hour, as root, nightly in CI
 	@scripts/prepare servers
 	$(BIN)/python benchmark/trials.py $(ARGS)
+
+failovers: $(BUILT)  ## faults on nodes of a Redis Cluster that loadgen starts, and who takes over: five minutes, as root
+	@scripts/prepare servers
+	$(BIN)/python benchmark/failovers.py $(ARGS)
 
 stills: $(BUILT)  ## whether a generator that stands still is found out, and only then: ten minutes, as root
 	$(BIN)/python benchmark/stills.py $(ARGS)

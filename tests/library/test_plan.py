@@ -136,6 +136,16 @@ def test_a_servers_protocol_and_password_are_the_plans_unless_it_has_its_own() -
     assert loadgen.Plan(loadgen.serve(), protocol="resp3").config.target.protocol == "resp3"
 
 
+def test_a_cluster_as_target_is_found_by_slots_and_its_nodes_have_roles() -> None:
+    cluster = loadgen.Server.file("redis-cluster")
+    faults = [{"kind": "kill", "on": "replica 1"}, {"kind": "pause", "on": [2, "master 1"]}, {"kind": "kill"}]
+    plan = loadgen.Plan(target=cluster, connections=6, faults=faults)
+    assert plan.config.target.cluster
+    assert [fault.on for fault in plan.config.fault] == [(4,), (2, 1), ()]
+    with pytest.raises(loadgen.UsageError, match='no node "master 4" in the cluster of the target'):
+        loadgen.Plan(target=cluster, connections=6, faults=[{"kind": "kill", "on": "master 4"}])
+
+
 def test_a_plan_with_other_keywords_keeps_the_rest() -> None:
     plan = loadgen.Plan("127.0.0.1:7000", connections=5, rate=100, settings={"verdict.lag": "30s"})
     other = plan.replace(rate=200)

@@ -5,6 +5,8 @@ A real cluster takes some 3 s to be ready, and a fail-over 2 s more: one run has
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 from threading import Timer
 
 import psutil
@@ -25,6 +27,13 @@ KILL = {"kind": "kill", "on": "master 2", "at": "600ms"}
 CUT_OFF = {"kind": "black_hole", "on": "replica 1", "at": "600ms", "for": "300ms"}
 AFTER_S = 0.3
 """The time for which the load goes on when the replica has taken over."""
+
+
+def forwards() -> bool:
+    """False where the host's filter drops what is forwarded, as that of Docker does."""
+    iptables = shutil.which("iptables", path="/usr/sbin:/sbin")
+    told = subprocess.run([iptables, "-S", "FORWARD"], capture_output=True, text=True) if iptables else None
+    return told is None or "-P FORWARD DROP" not in told.stdout
 
 
 def quicker() -> list[str]:
@@ -62,7 +71,8 @@ def ran(*faults: dict[str, str]) -> Result:
 
 
 def test_a_master_is_killed_under_load_and_its_replica_takes_over() -> None:
-    result = ran(KILL) if missing(needs_of(["black_hole"])) else ran(KILL, CUT_OFF)
+    in_networks = not missing(needs_of(["black_hole"])) and forwards()
+    result = ran(KILL, CUT_OFF) if in_networks else ran(KILL)
     assert not [each for each in psutil.Process().children(recursive=True) if each.name() == "redis-server"]
     # The faults are named by their nodes' roles, and have taken effect.
     killed, *others = result.faults

@@ -138,6 +138,10 @@ class Plan:
                     flags.setdefault(f"target.{name}", config.Flag("target", value))
             for key, value in config.tls_keys(self.server.plan.target.tls).items():
                 flags.setdefault(key, config.Flag("target", value))
+            if (cluster := self.server.plan.cluster) is not None:
+                flags.setdefault("target.cluster", config.Flag("target", value=True))
+                if (faults_given := flags.get("fault")) is not None:
+                    flags["fault"] = faults_given._replace(value=_numbered(faults_given.value, cluster.roles))
             # The server's address is known when it runs: this one takes its place in the checks.
             flags["target.endpoints"] = config.Flag("target", [f"{HOST}:1"])
         elif target is not None:
@@ -167,7 +171,8 @@ class Plan:
             if self.server is not None and self.server.is_running:
                 raise UsageError("a plan with faults starts its server itself: run it outside of `with server:`.")
             described = self.server.plan if self.server is not None else None
-            faults = config.faults(self.config.fault, resolved.seed, config.cluster_plan(self.config))
+            cluster = described.cluster if described is not None else None
+            faults = config.faults(self.config.fault, resolved.seed, cluster)
             if described is None:
                 resolved = placed(resolved)
             with bench_of(resolved.target, described, faults).up(lambda progress: None) as up:
@@ -193,6 +198,27 @@ def _shown(value: object) -> object:
     if isinstance(value, str):
         return without_user(value)
     return [_shown(each) for each in value] if isinstance(value, list) else value
+
+
+def _numbered(faults: object, roles: Sequence[str]) -> object:
+    """Return faults whose nodes have numbers in place of their roles. Raises UsageError for a role that is none."""
+    if not isinstance(faults, list) or not all(isinstance(fault, dict) for fault in faults):
+        return faults
+
+    def number(node: object) -> object:
+        if not isinstance(node, str) or node == "all":
+            return node
+        if node not in roles:
+            raise UsageError(
+                f'there is no node "{node}" in the cluster of the target: its nodes are {", ".join(roles)}.'
+            )
+        return roles.index(node) + 1
+
+    return [
+        fault | {"on": [*map(number, on)] if isinstance(on, list) else number(on)}
+        for fault in faults
+        for on in [fault.get("on", "all")]
+    ]
 
 
 def _plain(value: object) -> object:
