@@ -285,11 +285,13 @@ class Run:
     ) -> tuple[Reason, ...]:
         """Return what failed beyond its limit. A load that failed is not judged: its early end caused its losses.
 
+        Nor is one that was interrupted while its connections were being opened.
+
         Requests that a fault explains are not judged either.
         """
         crew, limits, wire = self.crew, self.judging.limits, self.plan.wire
         asked = wire.connections + wire.life.idle
-        if crew.failure:
+        if crew.failure or (crew.stop.is_set and crew.load is None):
             return ()
         explained = outages.explained(counted.moments, counted.began_ns, MOMENT_NS, found)
         judged = failures.without(phases[Phase.MEASURE], explained)
