@@ -2,7 +2,7 @@
 
 A row is one run of benchmark/config/fault-cluster.toml with another fault. It holds if the run does (exit status 0:
 every failure is the fault's, and the fault had an effect), if everything is accounted for, and if another node took
-over where one should. A row for which the machine was late is tried again, three times in all.
+over where one should. How late the generator was is not judged: nothing here is about microseconds.
 """
 
 from __future__ import annotations
@@ -17,9 +17,10 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 CONFIG = ROOT / "benchmark/config/fault-cluster.toml"
-BRIEF = ("general.warmup=1s", "general.duration=14s", "workload.rate_limit=2000", "connection.request_timeout=1s")
-TIMES = 3
-CANNOT_TELL = 4
+BRIEF = (
+    *("general.warmup=1s", "general.duration=14s", "workload.rate_limit=2000", "connection.request_timeout=1s"),
+    *("verdict.lag=30s", "verdict.shortfall=1"),
+)
 
 
 @dataclass(frozen=True)
@@ -90,11 +91,7 @@ def main() -> int:
     for row in ROWS:
         if only not in str(row):
             continue
-        for turn in range(TIMES):
-            status, result, said = run(row)
-            holds, words = judged(row, status, result, said)
-            if holds or status != CANNOT_TELL or turn + 1 == TIMES:
-                break
+        holds, words = judged(row, *run(row))
         print(f"{'holds' if holds else 'FAILS'}  {row}\n       {words}", flush=True)
         failed += not holds
     return 1 if failed else 0
