@@ -418,7 +418,8 @@ verify.fuzz.servers ← protocol errors escape events server_plan target.talk ta
     verify.fuzz.payload verify.fuzz
 verify.mutants._grounds ← verify.world._ground
 verify.mutants._steerings ← _request engine._engine engine._lane
-verify.mutants ← plan protocol errors escape engine._engine server._memcache server._redis client.assembly client.batch
+verify.mutants ← topology.follow plan protocol errors escape engine._engine server._memcache server._redis
+    client.assembly client.batch
     client.breaker client.errors client.reply client.selection client._actions client._breaker client._connection
     client._core client._node client._pool client._request client._text verify.tape verify.case verify.shrink
     verify.step verify.world verify.world._resident verify.world._streams verify.world.disk verify.world.engine_load

@@ -54,7 +54,16 @@ class Change:
 class ClusterScene:
     """What changes act on: the cluster, and the hosts of its nodes."""
 
-    def __init__(self, network: Network, engine_host: Host, weather: Weather, masters: int, replicas: int) -> None:
+    def __init__(
+        self,
+        network: Network,
+        engine_host: Host,
+        weather: Weather,
+        masters: int,
+        replicas: int,
+        words: Sequence[str],
+    ) -> None:
+        """`words` are those of the changes that there may be."""
         self.network = network
         self.world = network.world
         self.engine_host = engine_host
@@ -66,7 +75,7 @@ class ClusterScene:
         for number in range(len(places)):
             self._start(number)
         self.dead: set[int] = set()
-        self.counts = dict.fromkeys(CHANGES, 0)
+        self.counts = dict.fromkeys(words, 0)
         """How often each change took place."""
 
     def _place(self) -> Place:
@@ -83,7 +92,7 @@ class ClusterScene:
         """Have a change begin at its time."""
 
         def begin() -> None:
-            self.counts[change.word] += CHANGES[change.word](self, change)
+            self.counts[change.word] += (CHANGES | OF_REPLICAS)[change.word](self, change)
 
         self.world.at(change.from_ns, begin)
 
@@ -273,6 +282,44 @@ def _pause(scene: ClusterScene, change: Change) -> bool:
     return True
 
 
+def _replica(scene: ClusterScene, change: Change) -> int | None:
+    """Pick one of the replicas; None where there is none."""
+    replicas = [each for each in sorted(scene.cluster.follows) if each not in scene.dead]
+    return replicas[change.which % len(replicas)] if replicas else None
+
+
+def _fall_behind(scene: ClusterScene, change: Change) -> bool:
+    """Have a replica show what it had, and not what it gets."""
+    number = _replica(scene, change)
+    if number is None:
+        return False
+    scene.cluster.fall_behind(number)
+    scene.after(change, 1, lambda: scene.cluster.catch_up(number))
+    return True
+
+
+def _lose_replica(scene: ClusterScene, change: Change) -> bool:
+    """Kill a replica, which the others notice; it comes back empty, and is brought into step."""
+    cluster, number = scene.cluster, _replica(scene, change)
+    if number is None:
+        return False
+    scene.kill(number)
+
+    def noticed() -> None:
+        scene.spread(change, scene.others(number), lambda each: cluster.nodes[each].failing.add(number))
+
+    def back() -> None:
+        node = cluster.nodes[number]
+        node.loading = node.failed = False
+        cluster.put_in_step(number)
+        scene.spread(change, scene.others(number), lambda each: cluster.nodes[each].failing.discard(number))
+
+    scene.after(change, 0.5, noticed)
+    scene.after(change, 1, lambda: scene.start_again(number, keeps=False))
+    scene.after(change, 1.5, back)
+    return True
+
+
 CHANGES: dict[str, Callable[[ClusterScene, Change], bool]] = {
     "slots migrate": _migrate,
     DIES: _die,
@@ -282,6 +329,13 @@ CHANGES: dict[str, Callable[[ClusterScene, Change], bool]] = {
     RESTARTS: _restart,
     PAUSES: _pause,
 }
+"""The changes of a cluster, by their words."""
+BEHIND = "a replica falls behind"
+OF_REPLICAS: dict[str, Callable[[ClusterScene, Change], bool]] = {
+    BEHIND: _fall_behind,
+    "a replica dies": _lose_replica,
+}
+"""Those of its replicas, which only reads from replicas notice."""
 
 
 def drawn_changes(

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from loadgen.engine._history import History, identity
 from loadgen.phase import Phase
-from loadgen.plan import Discovery, Endpoint, Plan, Weights
+from loadgen.plan import Discovery, Endpoint, Plan, Reads, Weights
 from loadgen.topology.follow import Follower
 from loadgen.topology.found import FoundNode
 from loadgen.units import NS_PER_MS, NS_PER_S
@@ -34,9 +34,14 @@ from loadgen.verify.history._operations import (
     Operations,
 )
 from loadgen.verify.kinds.simulated.cluster_changes import (
+    BEHIND,
     CHANGES,
+    DIES,
     MOST,
+    OF_REPLICAS,
+    PAUSES,
     PORT,
+    RESTARTS,
     Change,
     ClusterScene,
     drawn_changes,
@@ -65,6 +70,7 @@ from loadgen.verify.world.lookout import Lookout, found_at_once
 ONCE = "every write is executed at most once"
 REDIRECTED = "every redirect is counted"
 LEGAL = "the history, with what owners have at the end, is that of a register"
+SPREAD = "replicas answer all reads where they are to"
 KEPT = "no key whose write was acknowledged is lost"
 RECOVERS = "after the changes every request is answered well within a bound"
 
@@ -86,9 +92,23 @@ class ClusterKind:
     most_changes: int = MOST
     tick_ns: int = 0
     """Changes begin at multiples of it; 0: at any time."""
+    reads: tuple[Reads, ...] = (Reads.PRIMARY,)
+    """Which nodes are read from, of which a seed draws one. Where replicas are, each master has one or two."""
+
+    @property
+    def reads_replicas(self) -> bool:
+        return self.reads != (Reads.PRIMARY,)
 
 
-CLUSTER_KINDS = (ClusterKind("engine_cluster_changes"),)
+CLUSTER_KINDS = (
+    ClusterKind("engine_cluster_changes"),
+    ClusterKind(
+        "engine_cluster_replicas",
+        # A replica does not know which keys of a slot on its way are gone, and answers that they are not there.
+        changes=(*OF_REPLICAS, DIES, "a replica takes over", RESTARTS, PAUSES),
+        reads=(Reads.REPLICAS, Reads.ALL),
+    ),
+)
 
 MOST_OF_CLUSTER = 2_000
 """Operations of a case: the nodes are a model, in Python."""
@@ -133,8 +153,11 @@ class _Run:
         self.host = network.host()
         protocol = tape.choice(("resp", "resp3"), "protocol")
         masters = tape.choice((3, 2, 1), "masters")
-        replicas = masters * tape.choice((1, 0), "replicas of each master")
-        self.scene = ClusterScene(network, self.host, self.weather, masters, replicas)
+        replicas = masters * tape.choice((1, 2) if kind.reads_replicas else (1, 0), "replicas of each master")
+        # A kind of one way to read draws nothing.
+        self.reads = tape.choice(kind.reads, "nodes that are read from") if kind.reads_replicas else kind.reads[0]
+        self.discovery = Discovery(reads=self.reads)
+        self.scene = ClusterScene(network, self.host, self.weather, masters, replicas, kind.changes)
         self.round_trip_ns = 2 * self.weather.longest_ns + HOPS * world.window_ns
         self.plan = self.drawn_plan(tape, protocol, masters)
         length_ns = self.least_ns()
@@ -158,7 +181,7 @@ class _Run:
         self.lookout = Lookout(
             self.host,
             self.plan.target,
-            Follower(Discovery(), _located, self.plan.target.topology),
+            Follower(self.discovery, _located, self.plan.target.topology),
             self.host_of,
             self.load.engine.reroute,
             self.plan.wire.connect_timeout_ns,
@@ -171,17 +194,17 @@ class _Run:
             tape,
             replace(SHAPE, connections=self.kind.connections),
             protocol,
-            seeds[:masters],
+            seeds if self.kind.reads_replicas else seeds[:masters],
             self.operations,
             self.round_trip_ns,
             self.weather.stream_bytes_per_s,
         )
-        plan = replace(plan, target=replace(plan.target, endpoints=tuple(seeds), discovery=Discovery()))
+        plan = replace(plan, target=replace(plan.target, endpoints=tuple(seeds), discovery=self.discovery))
         nodes = self.scene.cluster.nodes
         found = found_at_once(
             plan.target, lambda endpoint, words: nodes[seeds.index(endpoint)].answer(Session(), words)
         )
-        return plan.on(Follower(Discovery(), _located).follow(found))
+        return plan.on(Follower(self.discovery, _located).follow(found))
 
     def host_of(self, address: str) -> Host:
         return next(host for host in self.scene.hosts if host.address == address)
@@ -268,6 +291,11 @@ class _Run:
             counted = ran.redirects.get(kind, 0) + ran.errors.get(word, 0)
             if refused < counted or (whole and refused != counted):
                 return REDIRECTED, f"{refused} times {word} was the answer, and {counted} are counted"
+        if self.reads is Reads.REPLICAS and whole and not self.changes and ledger.read_at_masters:
+            return (
+                SPREAD,
+                f"{ledger.read_at_masters} reads were answered by masters, {ledger.read_at_replicas} by replicas",
+            )
         return self.judged_history(ran, blocks)
 
     def judged_history(self, ran: Ran, blocks: bytes) -> tuple[str, str]:
@@ -287,6 +315,7 @@ class _Run:
         lost = self.lost(operations)
         if lost:
             return KEPT, f"{len(lost)} keys have no value at their owners, the first of them {lost[0]}"
+        operations = self.as_of_behind(operations)
         self.read_all(operations)
         if self.register.judged(operations) == "legal":
             return "", ""
@@ -318,6 +347,27 @@ class _Run:
             key for key, call_ns in sorted(written.items()) if deleted.get(key, 0) < call_ns and not self.value_of(key)
         ]
 
+    def as_of_behind(self, operations: Operations) -> Operations:
+        """Return the history with each read that a replica may have answered while it was behind from then on.
+
+        Such a read may show what there was when the replica fell behind, and nothing older.
+        """
+        spans = [(each.from_ns, each.from_ns + each.length_ns) for each in self.changes if each.word == BEHIND]
+        if not spans:
+            return operations
+        changed = []
+        for number in range(len(operations)):
+            op, key, value, call_ns, return_ns, process, outcome, _ = operations[number]
+            if op == READ:
+                for from_ns, until_ns in spans:
+                    if return_ns >= from_ns and call_ns <= until_ns:
+                        call_ns = min(call_ns, from_ns)
+            changed.append((op, key, value, call_ns, return_ns, process, outcome))
+        found = Operations()
+        for each in sorted(changed, key=lambda each: each[3]):
+            found.append(*each)
+        return found
+
     def read_all(self, operations: Operations) -> None:
         """Add a read of each key, with what its owner has, at the end of everything."""
         now_ns = self.world.now_ns
@@ -330,14 +380,16 @@ class _Run:
         redirects: Mapping[str, int] = ran.redirects if ran else {}
         return {
             **{
-                # TRYAGAIN is the answer to commands of several keys, which no load of these has.
+                # TRYAGAIN is the answer to commands of several keys, which no load of these has; slots do not migrate
+                # where replicas are read from.
                 f"a request is answered {word.decode()}": redirects.get(word.decode().lower(), 0)
                 for word in REDIRECTS
-                if word != b"TRYAGAIN"
+                if word != b"TRYAGAIN" and not (word == b"ASK" and self.kind.reads_replicas)
             },
             "a topology is wanted": self.lookout.wanted,
             "a topology is found": self.lookout.found,
             "a node does not say what the topology is": self.lookout.unanswered,
+            **self.reads_reached(),
             "a connection is opened again": ran.connections["reconnects"] if ran else 0,
             "a request times out": ran.total("timeouts") if ran else 0,
             "a request is lost": ran.total("lost") if ran else 0,
@@ -345,6 +397,12 @@ class _Run:
             "the load ends after the last change": int(bool(self.changes) and self.load.now_ns > self.healed_ns),
             **{f"change: {word}": count for word, count in self.scene.counts.items()},
         }
+
+    def reads_reached(self) -> dict[str, int]:
+        ledger = self.scene.cluster.ledger
+        if not self.kind.reads_replicas:
+            return {}
+        return {"a replica answers a read": ledger.read_at_replicas, "a reply is stale": ledger.stale}
 
 
 def _located(node: FoundNode) -> Endpoint:

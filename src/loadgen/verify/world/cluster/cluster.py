@@ -101,6 +101,7 @@ class Cluster:
 
     def promote(self, replica: int) -> list[int]:
         """Have a replica serve the slots of its master, and return them. Nobody else knows yet."""
+        self.catch_up(replica)
         before = self.follows.pop(replica)
         slots = self.slots(before)
         self.nodes[before].replicas.clear()
@@ -127,6 +128,14 @@ class Cluster:
         node.items = dict(master.items)
         if node not in master.replicas:
             master.replicas.append(node)
+
+    def fall_behind(self, number: int) -> None:
+        """Have reads of a replica show what it has now, whatever it gets from now on."""
+        self.nodes[number].view = dict(self.nodes[number].items)
+
+    def catch_up(self, number: int) -> None:
+        """Have reads of a replica show all that it has got."""
+        self.nodes[number].view = None
 
     def start_again(self, number: int, *, keeps: bool) -> None:
         """Have a dead node start with what it knew, and with its items or without. It refuses commands until told."""

@@ -51,6 +51,11 @@ class Ledger:
     """Commands with keys that were not executed, by the first word of the reply in lower case."""
     written: Counter[bytes] = field(default_factory=Counter)
     """How often each value was written by a client."""
+    read_at_masters: int = 0
+    read_at_replicas: int = 0
+    """Commands that read, by who executed them."""
+    stale: int = 0
+    """GETs of a replica that is behind whose reply differs from what its master has."""
 
 
 @dataclass(slots=True)
@@ -82,6 +87,10 @@ class Node:
         self.failed = False
         """It knows of a slot that nobody can serve, or has just started."""
         self.loading = False
+        self.failing: set[int] = set()
+        """The nodes of which it knows that they are dead; it names them no more to clients that ask for replicas."""
+        self.view: dict[bytes, bytes] | None = None
+        """What reads of a replica show while it is behind; None when it is in step."""
         self.replicas: list[Node] = []
         """Those in step with it: each write is theirs at once."""
         self._places = places
@@ -116,6 +125,10 @@ class Node:
                 self.ledger.refused[refusal.code.decode().lower()] += 1
                 return refusal
             self.ledger.executed[name.decode().lower()] += 1
+            if name in _READS:
+                at_replica = self.master != NOBODY
+                self.ledger.read_at_replicas += at_replica
+                self.ledger.read_at_masters += not at_replica
             return self.execute(name, words[1:])
         if self.loading and name not in _WHILE_LOADING:
             # A greeting, or a question for the topology, which is no request of a load.
@@ -166,8 +179,15 @@ class Node:
             each.items.pop(key, None)
         return found
 
+    @property
+    def seen(self) -> dict[bytes, bytes]:
+        """What reads show."""
+        return self.items if self.view is None else self.view
+
     def _get(self, words: Words) -> Reply:
-        return self.items.get(words[0], Null.BULK)
+        found = self.seen.get(words[0])
+        self.ledger.stale += found != self.items.get(words[0])
+        return Null.BULK if found is None else found
 
     def _set(self, words: Words) -> Reply:
         self.ledger.written[words[1]] += 1
@@ -178,10 +198,10 @@ class Node:
         return sum([self.drop(key) for key in words])
 
     def _exist(self, words: Words) -> Reply:
-        return sum(key in self.items for key in words)
+        return sum(key in self.seen for key in words)
 
     def _get_several(self, words: Words) -> Reply:
-        return tuple(self.items.get(key, Null.BULK) for key in words)
+        return tuple(self.seen.get(key, Null.BULK) for key in words)
 
     def _set_several(self, words: Words) -> Reply:
         for key, value in zip(words[::2], words[1::2], strict=True):
@@ -270,7 +290,7 @@ class Node:
             return (there.host, there.port, there.name, nothing)
 
         return tuple(
-            (first, last, shown(owner), *map(shown, self.followers(owner)))
+            (first, last, shown(owner), *(shown(each) for each in self.followers(owner) if each not in self.failing))
             for first, last, owner in ranges(self.owners)
         )
 
@@ -299,7 +319,7 @@ class Node:
             (b"endpoint", there.host),
             (b"role", b"replica" if number in self.masters else b"master"),
             (b"replication-offset", 0),
-            (b"health", b"online"),
+            (b"health", b"fail" if number in self.failing else b"online"),
         )
         return _mapped(pairs, version)
 
