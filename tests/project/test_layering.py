@@ -197,7 +197,7 @@ fleet.switchboard ← units worker runner fleet.agent fleet.channel fleet.link
 fleet.machine ← units version signs worker host selftest.reach fleet.agent fleet.introduction
 fleet.launchers.child ← errors escape host fleet.channel
 fleet.launchers.asked ← errors
-fleet.launchers.dask ← version errors escape fleet.channel fleet.launchers.asked fleet.launchers.child
+fleet.launchers.dask ← version errors escape host fleet.channel fleet.launchers.asked fleet.launchers.child
 fleet.launchers ← units errors escape secret plan server_address fleet.channel fleet.frame fleet.launchers.asked
     fleet.launchers.child fleet.launchers.dask
 fleet.fleet ← units version errors signs split hosts plan worker runner fleet.channel fleet.introduction fleet.launchers

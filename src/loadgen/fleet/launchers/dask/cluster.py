@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Iterator
+from multiprocessing import resource_tracker
 
 import dask.config
 from distributed import Client, LocalCluster
@@ -13,8 +14,9 @@ from loadgen.errors import WorkerError
 from loadgen.escape import printable
 from loadgen.fleet.launchers.dask.messages import RESOURCE, Versions
 from loadgen.fleet.launchers.dask.task import versions
+from loadgen.host.stop_signals import held_back
 
-CONNECT_S = 10.0
+CONNECT_S = 5.0
 
 # For a cluster of our own; of another one, its owner decides. A task that is run again is turned away in any case.
 SETTINGS = {
@@ -43,20 +45,25 @@ def client_of(address: str) -> Iterator[Client]:
 def local_client(workers: int) -> Iterator[Client]:
     """Start a cluster of processes on this host, with one thread each and no dashboard, and connect to it."""
     silence()
-    with dask.config.set(SETTINGS):
-        with (
-            LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                dashboard_address=None,
-                worker_dashboard_address=None,
-                memory_limit=0,
-                resources={RESOURCE: 1},
-                silence_logs=logging.CRITICAL,
-            ) as cluster,
-            Client(cluster, set_as_default=False) as client,
-        ):
-            yield client
+    with contextlib.ExitStack() as until_end:
+        until_end.enter_context(dask.config.set(SETTINGS))
+        # Its start, where that is later, lets signals through again.
+        resource_tracker.ensure_running()
+        # Ctrl-C ends the load, and not the workers that have its agents.
+        with held_back():
+            cluster = until_end.enter_context(
+                LocalCluster(
+                    n_workers=workers,
+                    threads_per_worker=1,
+                    dashboard_address=None,
+                    worker_dashboard_address=None,
+                    memory_limit=0,
+                    resources={RESOURCE: 1},
+                    silence_logs=logging.CRITICAL,
+                )
+            )
+            client = until_end.enter_context(Client(cluster, set_as_default=False))
+        yield client
 
 
 def silence() -> None:
