@@ -108,12 +108,12 @@ def test_second_attempt_at_a_task_is_turned_away_and_starts_no_agent(
     agent(f"echo started >> {tmp_path}/starts; exec cat")
     relay = launched(client, "twice")
     # What a scheduler does that has lost the worker of a task, also of one that had finished.
-    again = client.submit(task.relay, relay.topic, relay.worker, key="again", pure=False)
+    again = client.submit(task.relay, relay.topic, key="again", pure=False)
     assert again.result(20) is None
     relay.channel.socket.sendall(b"still there")
     assert read(relay, 11) == b"still there"
     relay.end()
-    late = client.submit(task.relay, relay.topic, relay.worker, key="late", pure=False)
+    late = client.submit(task.relay, relay.topic, key="late", pure=False)
     client.cancel([late])
     assert (relay.turned_away, started(tmp_path)) == (1, 1)
 
@@ -127,7 +127,7 @@ def test_attempt_without_a_leader_starts_no_agent(
 ) -> None:
     agent(f"echo started >> {tmp_path}/starts")
     monkeypatch.setattr(task, "ANSWER_S", 0.0)
-    assert client.submit(task.relay, "nobody-leads-this", "w", pure=False).result(20) is None
+    assert client.submit(task.relay, "nobody-leads-this", pure=False).result(20) is None
     with pytest.raises(FileNotFoundError):
         started(tmp_path)
 

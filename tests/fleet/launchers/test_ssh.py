@@ -106,7 +106,7 @@ def test_ssh_asks_nothing_and_gets_user_and_port_as_options(fake_ssh: Path) -> N
         asked = said_by(channel)
     assert "BatchMode=yes" in asked
     assert "-T" in asked
-    assert asked[-7:] == ["-p", "2222", "-l", "me", "--", "host", "/opt/loadgen agent --name me@host:2222"]
+    assert asked[-7:] == ["-p", "2222", "-l", "me", "--", "host", "/opt/loadgen agent"]
 
 
 def test_end_closes_the_far_side_at_once_and_twice_is_fine(fake_ssh: Path) -> None:

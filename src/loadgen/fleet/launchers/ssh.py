@@ -10,7 +10,6 @@ import re
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from shlex import quote
 from typing import Self
 
 from loadgen.errors import UsageError
@@ -73,15 +72,7 @@ class Ssh:
         """Return the arguments of ssh, which are no secret."""
         port = ["-p", str(login.port)] if login.port else []
         user = ["-l", login.user] if login.user else []
-        return [
-            "ssh",
-            *OPTIONS,
-            *port,
-            *user,
-            "--",
-            login.host,
-            f"{self.remote_command} agent --name {quote(str(login))}",
-        ]
+        return ["ssh", *OPTIONS, *port, *user, "--", login.host, f"{self.remote_command} agent"]
 
 
 def login_of(word: str) -> Login:

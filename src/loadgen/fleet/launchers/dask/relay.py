@@ -53,7 +53,6 @@ class Relay:
         return self.client.submit(
             relay,
             self.topic,
-            self.worker,
             key=self.topic,
             workers=[self.worker],
             allow_other_workers=False,

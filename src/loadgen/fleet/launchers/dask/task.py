@@ -31,7 +31,7 @@ def versions() -> Versions:
     return Versions(__version__, f"{sys.version_info.major}.{sys.version_info.minor}", distributed_version)
 
 
-def relay(topic: str, name: str) -> None:
+def relay(topic: str) -> None:
     """Run one agent until it ends, or until its leader or the scheduler is gone. Returns nothing that is worth
     computing again."""
     attempt = uuid.uuid4().hex
@@ -46,7 +46,7 @@ def relay(topic: str, name: str) -> None:
         downward.close()
         return
     try:
-        agent = Child(name, [*own_command(), "--name", name], "free some memory.", keeps_words=True).channel
+        agent = Child("of this worker", own_command(), "free some memory.", keeps_words=True).channel
     except WorkerError as error:
         say(ENDED, f"could not start it: {error}")
         downward.close()
