@@ -68,11 +68,11 @@ def judged(row: Row, status: int, result: dict[str, Any], said: str) -> tuple[bo
     """Return whether a row holds, and what it came to, in words."""
     if status != 0:
         return False, f"exit status {status}: {said.splitlines()[-1] if said else 'nothing was said'}"
-    changes = [words for change in result["changes"] for words in change["words"]]
+    changes = [words for change in result.get("changes", ()) for words in change["words"]]
     took_over = any("serves instead of" in words for words in changes)
     out_s = [
         each["last_failed_secs"] - each["first_failed_secs"]
-        for each in result["outages"]
+        for each in result.get("outages", ())
         if each["first_failed_secs"] is not None
     ]
     worst = f"failing for {max(out_s):.2f} s" if out_s else "nothing failed"
