@@ -31,6 +31,8 @@ cdef class MemcacheBinary(Codec):
     cdef Py_ssize_t value_bytes
     cdef char prefix[BLOCK]
     cdef int prefix_length
+    cdef char counter[BLOCK]     # the same of counters
+    cdef int counter_length
     cdef bint key_returned       # reads are GetK, whose reply has the key
     cdef Form forms[2][KINDS]    # of requests with a reply, and of silent ones
     cdef char hits[2][SHAPE]     # the beginning of a reply with a value of this run's own

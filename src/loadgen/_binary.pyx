@@ -9,12 +9,12 @@ from libc.string cimport memcmp, memcpy, strlen
 
 from loadgen._buffer cimport BLOCK, Cursor, copy_value, write_key, write_short_key
 from loadgen._codec cimport (
-    ANOTHER_KEY, ERROR_TEXT, NEED_MORE, NOT_THE_PROTOCOL, REPLY, Decoded, Decoder, begin_head, is_silent, keep_head,
-    kind_of, take_head,
+    ANOTHER_KEY, ERROR_TEXT, NEED_MORE, NOT_THE_PROTOCOL, REPLY, Decoded, Decoder, begin_head, counter_prefix,
+    is_silent, keep_head, kind_of, take_head,
 )
 from loadgen._request cimport (
-    DELETED, ERROR_REPLY, HIT, KINDS, LOG_IN, MISS, NOT_FOUND, NOT_STORED, OK, READ, REMOVE, STORED, WARMUP, WRITE,
-    Request,
+    DELETED, ERROR_REPLY, HIT, INCREMENT, KINDS, LOG_IN, MISS, NO_COUNTER, NOT_FOUND, NOT_STORED, OK, READ, REMOVE,
+    STORED, WARMUP, WRITE, Request,
 )
 
 # The states of a Decoder: its position within a reply.
@@ -29,8 +29,8 @@ cdef enum:
 
 # The opcodes by the kind of a command, of requests with a reply and of silent ones. A read with its key has others.
 cdef tuple OPCODES = (
-    {READ: 0x00, WRITE: 0x01, REMOVE: 0x04, LOG_IN: 0x21},
-    {READ: 0x09, WRITE: 0x11, REMOVE: 0x14, LOG_IN: 0x21},
+    {READ: 0x00, WRITE: 0x01, REMOVE: 0x04, INCREMENT: 0x05, LOG_IN: 0x21},
+    {READ: 0x09, WRITE: 0x11, REMOVE: 0x14, INCREMENT: 0x05, LOG_IN: 0x21},
 )
 cdef int NO_OP = 0x0A  # of every other kind
 cdef tuple GET_WITH_KEY = (0x0C, 0x0D)
@@ -94,7 +94,8 @@ cdef class MemcacheBinary(Codec):
     Keys begin with `prefix`, which `key_length` includes. `commands` is the run's table. `run` is the number that
     values are marked with (`_mark`), or 0. Keys that are written live for `ttl_s`; 0: for ever. With `quiet`, the
     requests of a load are silent. With `return_key`, the reply to a read has the key, which is compared. Commands that
-    log in do so by SASL PLAIN. Raises ValueError for a keyspace that cannot be.
+    log in do so by SASL PLAIN. A counter's key is `counter:` and a key, and a counter that is not there is created at 0.
+    Raises ValueError for a keyspace that cannot be.
     """
 
     def __cinit__(self, int key_length=16, Py_ssize_t value_bytes=64, *, bytes prefix=b"", commands=None, run=0,
@@ -109,6 +110,9 @@ cdef class MemcacheBinary(Codec):
         self.value_bytes = value_bytes
         memcpy(self.prefix, <const char *>prefix, len(prefix))
         self.prefix_length = len(prefix)
+        counter = counter_prefix(prefix)
+        memcpy(self.counter, <const char *>counter, len(counter))
+        self.counter_length = len(counter)
         self.key_returned = return_key
         self.silent[READ] = self.silent[WRITE] = self.silent[REMOVE] = quiet
         self.quick = self.id_length <= 16 and value_bytes <= BLOCK
@@ -116,8 +120,12 @@ cdef class MemcacheBinary(Codec):
         for silent in range(2):
             for kind in range(KINDS):
                 opcode = GET_WITH_KEY[silent] if kind == READ and return_key else OPCODES[silent].get(kind, NO_OP)
-                extras = bytes(4) + int(ttl_s).to_bytes(4, "big") if kind == WRITE else b""
-                key = key_length if kind <= REMOVE else 0
+                lives = int(ttl_s).to_bytes(4, "big")
+                # An increment has 1, and what a counter that is not there begins with, 0.
+                extras = (bytes(4) + lives if kind == WRITE else bytes([*bytes(7), 1, *bytes(8)]) + lives
+                          if kind == INCREMENT else b"")
+                key = (key_length if kind <= REMOVE else self.counter_length + self.id_length if kind == INCREMENT
+                       else 0)
                 body = len(extras) + key + (value_bytes if kind == WRITE else 0)
                 fill(&self.forms[silent][kind], header(REQUEST, opcode, key, extras, body))
             opcode = GET_WITH_KEY[silent] if return_key else OPCODES[silent][READ]
@@ -128,7 +136,8 @@ cdef class MemcacheBinary(Codec):
         self.log_in = header(REQUEST, OPCODES[0][LOG_IN], 5, b"", 5 + len(credentials)) + b"PLAIN" + credentials
         self.log_in_at = self.log_in
         self.log_in_length = len(self.log_in)
-        self.longest = max(HEADER + 8 + key_length + value_bytes, len(self.log_in)) + quiet * HEADER
+        self.longest = max(HEADER + 8 + key_length + value_bytes, HEADER + 20 + self.counter_length + self.id_length,
+                           len(self.log_in)) + quiet * HEADER
 
     cdef Py_ssize_t encode(self, const Request *request, uint32_t number, const char *value, char *out) noexcept nogil:
         cdef int kind = self.rows[request.command].kind
@@ -160,10 +169,14 @@ cdef class MemcacheBinary(Codec):
             return self.log_in_length
         memcpy(out, form.bytes, form.length)
         put_word(out + SHAPE, number)
-        if kind > REMOVE:
+        if kind > INCREMENT:
             return form.length
-        memcpy(at, self.prefix, self.prefix_length)
-        at += self.prefix_length
+        if kind == INCREMENT:
+            memcpy(at, self.counter, self.counter_length)
+            at += self.counter_length
+        else:
+            memcpy(at, self.prefix, self.prefix_length)
+            at += self.prefix_length
         write_key(at, r.key, self.id_length)
         at += self.id_length
         if kind == WRITE and value != NULL:
@@ -226,6 +239,8 @@ cdef class MemcacheBinary(Codec):
             d.outcome = MISS
         elif kind == REMOVE and status == KEY_NOT_FOUND:
             d.outcome = NOT_FOUND
+        elif kind == INCREMENT and status == KEY_NOT_FOUND:
+            d.outcome = NO_COUNTER
         elif kind == WRITE and status == ITEM_NOT_STORED:
             d.outcome = NOT_STORED
         else:

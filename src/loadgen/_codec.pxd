@@ -12,6 +12,7 @@ from libc.string cimport memcpy
 from loadgen._buffer cimport Cursor
 from loadgen._mark cimport MARK_BYTES
 from loadgen._request cimport KINDS, WARMUP, Command, Commands, Request
+from loadgen._siblings cimport Siblings
 
 cdef enum Decoded:
     NEED_MORE = 0         # any rest is a cut-off head, to be passed again with more bytes behind it
@@ -39,6 +40,9 @@ cdef struct Decoder:
     uint8_t state        # the position within a reply; each codec has its own states, 0 is between replies
     uint8_t pushed       # elements of the push under way whose first line has been read
     int64_t push_keys    # the elements of its second element, an array; -1 when that is null, 0 when it is neither
+    uint64_t found       # of several keys, a bit for each that was found or stored so far, the first key's lowest
+    uint64_t key         # the key whose turn it is
+    int index            # the place of that key among the request's
     uint8_t head_left    # bytes of a value's head that are still to come
     uint8_t head_bytes   # bytes of it that are there
     char head[MARK_BYTES]  # the first bytes of the value under way, or of the last one
@@ -51,6 +55,9 @@ cdef class Codec:
     cdef const Command *rows         # the table's rows; borrowed from it
     cdef int asked                   # the first row of a command that any server answers
     cdef uint64_t run                # what this run's values are marked with (`_mark`); 0: they are not
+
+    cdef Siblings siblings           # the keys of a request of several
+    cdef Py_ssize_t between_values   # of a request with several values: the bytes from one to the next, without values
 
     # The most bytes that a request takes in the out-buffer, its value included, and a barrier behind it.
     cdef readonly Py_ssize_t longest
@@ -68,12 +75,18 @@ cdef class Codec:
     # bytes, MARK_BYTES or all of fewer, if values are marked.
     cdef Decoded decode(self, Decoder *d, Cursor *c, int command) noexcept nogil
 
-    # Set the table (None: the default one) and the mark, once, by the subclass. Raises ValueError for a mark
-    # where values have no room for one.
-    cdef int use(self, commands, run, Py_ssize_t value_bytes) except -1
+    # Set the table (None: the default one), the mark, and the keys of requests of several (None: ten in a row), once,
+    # by the subclass. Raises ValueError for a mark where values have no room for one.
+    cdef int use(self, commands, run, Py_ssize_t value_bytes, siblings=*) except -1
+    # Return the number of values of a request.
+    cdef int values(self, const Request *request) noexcept nogil
 
     # Return the bytes of a request without its value, for people.
     cdef bytes shown(self, const Request *request, uint32_t number)
+
+
+# Return the key of a counter up to its id, for keys that begin with `prefix`.
+cdef bytes counter_prefix(bytes prefix)
 
 
 cdef inline void keep_head(Decoder *d, const char *at, int64_t here) noexcept nogil:

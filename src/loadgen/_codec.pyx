@@ -1,14 +1,19 @@
 """The interface that every wire protocol implements (see `_codec.pxd`), and its face for plain bytes."""
 
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_FromStringAndSize
-from libc.stdint cimport uint32_t, uint64_t
+from libc.stdint cimport UINT64_MAX, uint32_t, uint64_t
 from libc.stdlib cimport free, malloc
 from libc.string cimport memcpy, memset
 
 from loadgen._buffer cimport BLOCK, Cursor
-from loadgen._request cimport ASK, ERROR_REPLY, MEASURE, Commands, Request
+from loadgen._request cimport ASK, ERROR_REPLY, MEASURE, WRITE_MANY, Commands, Request
+from loadgen._siblings cimport Siblings
 from loadgen._mark cimport MARK_BYTES
 from loadgen._request import OUTCOME_NAMES, PHASE_NAMES
+
+
+cdef bytes counter_prefix(bytes prefix):
+    return b"counter:" + prefix
 
 
 cdef class Codec:
@@ -20,7 +25,7 @@ cdef class Codec:
     cdef Decoded decode(self, Decoder *d, Cursor *c, int command) noexcept nogil:
         return NOT_THE_PROTOCOL
 
-    cdef int use(self, commands, run, Py_ssize_t value_bytes) except -1:
+    cdef int use(self, commands, run, Py_ssize_t value_bytes, siblings=None) except -1:
         if run and value_bytes < MARK_BYTES:
             raise ValueError(f"a value of {value_bytes} bytes has no room for a mark of {MARK_BYTES}")
         self.run = run
@@ -28,7 +33,14 @@ cdef class Codec:
         self.rows = self.commands.rows
         self.asked = self.commands.first(ASK)
         self.behind_value = 2
+        self.siblings = Siblings(UINT64_MAX, 10) if siblings is None else siblings
         return 0
+
+    cdef int values(self, const Request *request) noexcept nogil:
+        cdef const Command *row = &self.rows[request.command]
+        if not row.has_value:
+            return 0
+        return self.siblings.size(request.key) if row.kind == WRITE_MANY else 1
 
     cdef bytes shown(self, const Request *request, uint32_t number):
         cdef bytes out = PyBytes_FromStringAndSize(NULL, self.longest + BLOCK)
@@ -49,8 +61,10 @@ cdef class Codec:
         cdef Py_ssize_t around = self.encode(&request, number, NULL, PyBytes_AS_STRING(out))
         cdef bytes padded = value.ljust(self.longest + BLOCK)
         cdef Py_ssize_t length = self.encode(&request, number, padded, PyBytes_AS_STRING(out))
-        if length != around + len(value):
-            raise ValueError(f"{command} takes a value of {length - around} bytes, not {len(value)}")
+        cdef int values = self.values(&request)
+        if length != around + max(values, 1) * len(value):
+            raise ValueError(f"{command} takes {values} values of {length - around} bytes in all, not {len(value)} each"
+                             if values > 1 else f"{command} takes a value of {length - around} bytes, not {len(value)}")
         return out[:length]
 
     def decoder(self, bint in_load=False):

@@ -1,5 +1,6 @@
 from loadgen._codec import Codec
 from loadgen._request import Commands
+from loadgen._siblings import Siblings
 
 class Memcache(Codec):
     def __init__(
@@ -14,4 +15,5 @@ class Memcache(Codec):
         quiet: bool = False,
         username: str = "",
         password: str = "",
+        siblings: Siblings | None = None,
     ) -> None: ...

@@ -26,6 +26,8 @@ cdef class MemcacheMeta(Codec):
     cdef Py_ssize_t value_bytes
     cdef char prefix[BLOCK]
     cdef int prefix_length
+    cdef char counter[BLOCK]     # the same of counters
+    cdef int counter_length
     cdef bint opaque             # requests have opaque tokens
     cdef bint base64             # keys are sent in base64
     cdef bint key_returned       # the reply to a read has the key
@@ -50,4 +52,4 @@ cdef class MemcacheMeta(Codec):
     cdef Decoded decode_line(self, Decoder *d, Cursor *c, const char *end, int kind, bint silent) noexcept nogil
     # What the flags of a reply say about whose it is: one of `Whose`.
     cdef int whose(self, const Decoder *d, const char *at, const char *end) noexcept nogil
-    cdef int write_any_key(self, char *out, uint64_t key) noexcept nogil
+    cdef int write_any_key(self, char *out, uint64_t key, bint counts) noexcept nogil

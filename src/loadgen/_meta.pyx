@@ -10,12 +10,13 @@ from loadgen._buffer cimport (
     BLOCK, Cursor, copy_value, find_newline, hex16, read_decimal, word_at, write_key, write_short_key,
 )
 from loadgen._codec cimport (
-    ANOTHER_KEY, HEAD, NEED_MORE, NOT_THE_PROTOCOL, REPLY, Decoded, Decoder, begin_head, is_silent, keep_head, kind_of,
-    take_head,
+    ANOTHER_KEY, HEAD, NEED_MORE, NOT_THE_PROTOCOL, REPLY, Decoded, Decoder, begin_head, counter_prefix, is_silent,
+    keep_head, kind_of, take_head,
 )
 from loadgen._memcache cimport is_error, log_in_line, skip_error
 from loadgen._request cimport (
-    ASK, BARRIER, DELETED, HIT, LOG_IN, MISS, NOT_FOUND, NOT_STORED, OK, READ, REMOVE, STORED, WARMUP, WRITE,
+    ASK, BARRIER, DELETED, HIT, INCREMENT, LOG_IN, MISS, NO_COUNTER, NOT_FOUND, NOT_STORED, OK, READ, REMOVE, STORED,
+    WARMUP, WRITE,
     Request,
 )
 
@@ -57,7 +58,7 @@ cdef class MemcacheMeta(Codec):
     values are marked with (`_mark`), or 0. Keys that are written live for `ttl_s`; 0: for ever. With `quiet`, the
     requests of a load are silent. `get_flags` are flags of `mg` without a token, `v` for the value among them; with
     `return_key` there is `k` as well, and the key is compared. Commands that log in send the credentials as memcached's
-    option -Y wants them. Raises ValueError for a keyspace that cannot be, and for `quiet` without `opaque`.
+    option -Y wants them. A counter's key is `counter:` and a key, and a counter that is not there is created at 0. Raises ValueError for a keyspace that cannot be, and for `quiet` without `opaque`.
     """
 
     def __cinit__(self, int key_length=16, Py_ssize_t value_bytes=64, *, bytes prefix=b"", commands=None, run=0,
@@ -65,6 +66,7 @@ cdef class MemcacheMeta(Codec):
                   str get_flags="v", str username="", str password=""):
         cdef int silent
         sent_length = (key_length + 2) // 3 * 4 if base64_keys else key_length
+        counter_length = len(counter_prefix(b""))
         if key_length <= len(prefix) or value_bytes < 0 or len(prefix) > BLOCK or sent_length > LONGEST_KEY:
             raise ValueError(f"no keyspace has keys of {key_length} bytes and values of {value_bytes}")
         if quiet and not opaque:
@@ -74,6 +76,9 @@ cdef class MemcacheMeta(Codec):
         self.value_bytes = value_bytes
         memcpy(self.prefix, <const char *>prefix, len(prefix))
         self.prefix_length = len(prefix)
+        counter = counter_prefix(prefix)
+        memcpy(self.counter, <const char *>counter, len(counter))
+        self.counter_length = len(counter)
         self.opaque = opaque
         self.base64 = base64_keys
         self.key_returned = return_key
@@ -84,6 +89,7 @@ cdef class MemcacheMeta(Codec):
         fill(&self.before[READ], b"mg " + own)
         fill(&self.before[WRITE], b"ms " + own)
         fill(&self.before[REMOVE], b"md " + own)
+        fill(&self.before[INCREMENT], b"ma " + (b"" if base64_keys else counter))
         token = b" O" + b"0" * OPAQUE if opaque else b""
         form = b" b" if base64_keys else b""
         flags = [*get_flags.replace("v", ""), *"k" * return_key]
@@ -94,11 +100,13 @@ cdef class MemcacheMeta(Codec):
             fill(&self.behind[silent][READ], asked + end, opaque)
             fill(&self.behind[silent][WRITE], stored + end, opaque)
             fill(&self.behind[silent][REMOVE], token + form + end, opaque)
+        fill(&self.behind[0][INCREMENT], b" N%d" % ttl_s + token + form + b"\r\n", opaque)
         self.log_in = log_in_line(username, password)
         self.log_in_at = self.log_in
         self.log_in_length = len(self.log_in)
         request = 3 + sent_length + self.behind[1][WRITE].length + value_bytes + 2
-        self.longest = max(request, 3 + sent_length + BLOCK, len(self.log_in)) + quiet * len(NOOP)
+        counter_length = (key_length + counter_length + 2) // 3 * 4 if base64_keys else key_length + counter_length
+        self.longest = max(request, 3 + counter_length + BLOCK, len(self.log_in)) + quiet * len(NOOP)
         head = b"VA %d O" % value_bytes if opaque else b"VA %d\r\n" % value_bytes
         if self.value_returned and not flags and not base64_keys and len(head) <= 8:
             self.hit_head = int.from_bytes(head, "little")
@@ -142,13 +150,13 @@ cdef class MemcacheMeta(Codec):
         if kind == LOG_IN:
             memcpy(at, self.log_in_at, self.log_in_length)
             return self.log_in_length
-        if kind > REMOVE:
+        if kind > INCREMENT:
             memcpy(at, b"mn\r\n", 4)
             return 4
         memcpy(at, self.before[kind].bytes, BLOCK)
         at += self.before[kind].length
         if self.base64:
-            at += self.write_any_key(at, r.key)
+            at += self.write_any_key(at, r.key, kind == INCREMENT)
         else:
             write_key(at, r.key, self.id_length)
             at += self.id_length
@@ -165,12 +173,16 @@ cdef class MemcacheMeta(Codec):
             at += 2
         return at - out
 
-    cdef int write_any_key(self, char *out, uint64_t key) noexcept nogil:
+    cdef int write_any_key(self, char *out, uint64_t key, bint counts) noexcept nogil:
         """Write a whole key as it is sent, and return its length, at most LONGEST_KEY."""
-        cdef char plain[LONGEST_KEY]
-        cdef int length = self.prefix_length + self.id_length
-        memcpy(plain, self.prefix, self.prefix_length)
-        write_key(plain + self.prefix_length, key, self.id_length)
+        cdef char plain[LONGEST_KEY + BLOCK]
+        cdef int before = self.counter_length if counts else self.prefix_length
+        cdef int length = before + self.id_length
+        if counts:
+            memcpy(plain, self.counter, before)
+        else:
+            memcpy(plain, self.prefix, before)
+        write_key(plain + before, key, self.id_length)
         if self.base64:
             return write_base64(out, plain, length)
         memcpy(out, plain, length)
@@ -245,7 +257,7 @@ cdef class MemcacheMeta(Codec):
             return silence(d, kind)
         if whose == LATER or whose == FOREIGN:
             return ANOTHER_KEY if is_answer(c.at) else NOT_THE_PROTOCOL
-        if kind > REMOVE:
+        if kind > INCREMENT:
             return NOT_THE_PROTOCOL
         # A miss need not have flags; whoever sends any other answer repeats the token.
         if self.opaque and d.asked != NULL and whose == NOT_TOLD and (silent or not is_code(c.at, b"EN")):
@@ -264,6 +276,10 @@ cdef class MemcacheMeta(Codec):
         if kind == WRITE:
             d.outcome = STORED if is_code(at, b"HD") else NOT_STORED
             return took(c, end) if is_code(at, b"HD") or is_code(at, b"NS") else NOT_THE_PROTOCOL
+        if kind == INCREMENT:
+            # NS: another connection has created the counter meanwhile, or there is no room for it.
+            d.outcome = OK if is_code(at, b"HD") else NO_COUNTER
+            return took(c, end) if is_code(at, b"HD") or is_code(at, b"NF") or is_code(at, b"NS") else NOT_THE_PROTOCOL
         d.outcome = DELETED if is_code(at, b"HD") else NOT_FOUND
         return took(c, end) if is_code(at, b"HD") or is_code(at, b"NF") else NOT_THE_PROTOCOL
 
@@ -292,7 +308,7 @@ cdef class MemcacheMeta(Codec):
                     return LATER if 0 < ahead < <int64_t><int32_t>(d.behind - d.number) else FOREIGN
                 told = ITS_OWN
             elif (token - 1)[0] == c'k' and self.key_returned:
-                length = self.write_any_key(sent, d.asked.key)
+                length = self.write_any_key(sent, d.asked.key, False)
                 if at - token != length or memcmp(token, sent, length) != 0:
                     return FOREIGN
                 told = ITS_OWN

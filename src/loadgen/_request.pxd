@@ -7,13 +7,17 @@ cdef enum:
     READ = 0      # the reply is a value, or none
     WRITE = 1     # stores a value
     REMOVE = 2
-    ASK = 3       # a request that any server answers: PING, memcache's `version`
-    GREET = 4     # RESP3's HELLO
-    LOG_IN = 5    # AUTH
-    SELECT = 6    # chooses the database of a connection
-    BARRIER = 7   # behind requests that are answered only if there is something to say: its reply ends their silence
-    SET_UP = 8    # prepares a connection, and any status says that it did: CLIENT TRACKING, RESET, READONLY
-    KINDS = 9
+    INCREMENT = 3   # adds 1 to a counter, which has a key of its own
+    READ_MANY = 4   # the values of several keys
+    WRITE_MANY = 5  # stores a value under each of several keys
+    ADD = 6       # creates a counter at 0, if it is not there
+    ASK = 7       # a request that any server answers: PING, memcache's `version`
+    GREET = 8     # RESP3's HELLO
+    LOG_IN = 9    # AUTH
+    SELECT = 10    # chooses the database of a connection
+    BARRIER = 11   # behind requests that are answered only if there is something to say: its reply ends their silence
+    SET_UP = 12    # prepares a connection, and any status says that it did: CLIENT TRACKING, RESET, READONLY
+    KINDS = 13
 
 # The phase that a request belongs to, by its intended time. No request belongs to the drain, but bytes do.
 cdef enum:
@@ -24,7 +28,7 @@ cdef enum:
     DRAINING = 4
     PHASES = 5
 
-# The outcomes of replies.
+# The outcomes of replies. Those behind ERROR_REPLY are rare ones, of which more is counted than how many there were.
 cdef enum:
     HIT = 0
     STORED = 1
@@ -34,11 +38,15 @@ cdef enum:
     NOT_STORED = 5
     NOT_FOUND = 6
     ERROR_REPLY = 7
-    OUTCOMES = 8
+    ALL_FOUND = 8
+    SOME_MISSING = 9
+    ALL_STORED = 10
+    NO_COUNTER = 11
+    OUTCOMES = 12
     NO_OUTCOME = 255
 
 cdef enum:
-    MOST_COMMANDS = 16
+    MOST_COMMANDS = 24
 
 # A row of a run's table of commands.
 cdef struct Command:
@@ -72,9 +80,10 @@ cdef struct Request:
     int64_t made_ns      # when it was encoded, and its timeout began
     int64_t send_ns      # when its last byte went to the kernel; while it has not, `made_ns`
     int64_t ready_ns     # with a schedule: the intended time, plus the time for which the server had it wait
-    uint64_t key         # the key's id
+    uint64_t key         # the key's id; of several keys, the first (`_siblings`)
     uint64_t end         # the connection's count of written bytes once this request is out
-    uint64_t value       # with a history: the identity of the value written or read (`_mark`); 0: none
+    uint64_t value       # with a history: the identity of the value written or read (`_mark`); 0: none. Of several
+                         # keys, a bit for each that was found or stored, the first key's lowest
     uint32_t process     # with a history: the connection's slot, counted over all workers
     uint8_t command      # a row of the run's table
     uint8_t phase

@@ -1,16 +1,22 @@
 """A run's table of commands, and the names for the numbers in `_request.pxd`."""
 
-OUTCOME_NAMES = ("hit", "stored", "deleted", "ok", "miss", "not stored", "not found", "error reply")
+OUTCOME_NAMES = ("hit", "stored", "deleted", "ok", "miss", "not stored", "not found", "error reply",
+                 "all found", "some missing", "all stored", "no counter")
 PHASE_NAMES = ("precheck", "prefill", "warmup", "measure", "drain")
-KIND_NAMES = ("read", "write", "remove", "ask", "greet", "log in", "select", "barrier", "set up")
+KIND_NAMES = ("read", "write", "remove", "increment", "read many", "write many", "add", "ask", "greet", "log in",
+              "select", "barrier", "set up")
 
 # The default table: (name, kind, in_total), as in `command.Command`.
 ROWS = (
     ("get", "read", True),
     ("set", "write", True),
     ("delete", "remove", True),
+    ("mget", "read many", True),
+    ("mset", "write many", True),
+    ("incr", "increment", True),
     ("ping", "ask", True),
     ("backfill", "write", False),
+    ("add", "add", False),
     ("hello", "greet", True),
     ("auth", "log in", True),
     ("select", "select", True),
@@ -21,18 +27,16 @@ ROWS = (
 )
 
 
-cdef int hit_of(int kind) noexcept:
-    return HIT if kind == READ else STORED if kind == WRITE else DELETED if kind == REMOVE else OK
-
-
-cdef int miss_of(int kind) noexcept:
-    return MISS if kind == READ else NOT_STORED if kind == WRITE else NOT_FOUND if kind == REMOVE else NO_OUTCOME
+# The outcomes that are a hit and a miss, by kind; of every other kind OK, and none.
+cdef dict HITS = {READ: HIT, WRITE: STORED, REMOVE: DELETED, READ_MANY: ALL_FOUND, WRITE_MANY: ALL_STORED, ADD: STORED}
+cdef dict MISSES = {READ: MISS, WRITE: NOT_STORED, REMOVE: NOT_FOUND, INCREMENT: NO_COUNTER, READ_MANY: SOME_MISSING,
+                    ADD: NOT_STORED}
 
 
 cdef class Commands:
     """A table of commands: `rows` are (name, one of KIND_NAMES, True when it counts in totals).
 
-    Raises ValueError for more than 16 rows, and for two rows of one name.
+    Raises ValueError for more than 24 rows, and for two rows of one name.
     """
 
     def __cinit__(self, rows=ROWS):
@@ -43,7 +47,8 @@ cdef class Commands:
             raise ValueError(f"a table has up to {MOST_COMMANDS} commands, each of another name: {self.names}")
         for i, (_, kind_name, in_total) in enumerate(rows):
             kind = KIND_NAMES.index(kind_name)
-            self.rows[i] = Command(kind, hit_of(kind), miss_of(kind), kind == WRITE, in_total)
+            self.rows[i] = Command(kind, HITS.get(kind, OK), MISSES.get(kind, NO_OUTCOME),
+                                   kind == WRITE or kind == WRITE_MANY, in_total)
 
     cdef int number(self, str name) except -1:
         return self.names.index(name)

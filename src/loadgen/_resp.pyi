@@ -1,5 +1,6 @@
 from loadgen._codec import Codec
 from loadgen._request import Commands
+from loadgen._siblings import Siblings
 
 class Resp(Codec):
     def __init__(
@@ -14,4 +15,7 @@ class Resp(Codec):
         commands: Commands | None = None,
         run: int = 0,
         ttl_ms: int = 0,
+        tracking: tuple[bytes, ...] = (),
+        siblings: Siblings | None = None,
+        by_slot: bool = False,
     ) -> None: ...

@@ -6,18 +6,19 @@ unasked. A carriage return within a line, a plus sign and a leading zero are ref
 no server sends them, and replies that are out of step may look like them. A reply of RESP does not name its key.
 """
 
-from libc.stdint cimport UINT64_MAX, int64_t, uint32_t
+from libc.stdint cimport UINT64_MAX, int64_t, uint32_t, uint64_t
 from libc.string cimport memchr, memcmp, memcpy
 
 from loadgen._buffer cimport BLOCK, Cursor, copy_value, find_newline, read_decimal, word_at, write_key, write_short_key
 from loadgen._codec cimport (
-    ERROR_TEXT, HEAD, NEED_MORE, NOT_A_REPLY, NOT_THE_PROTOCOL, REPLY, Decoded, Decoder, begin_head, keep_head, kind_of,
-    take_head,
+    ERROR_TEXT, HEAD, NEED_MORE, NOT_A_REPLY, NOT_THE_PROTOCOL, REPLY, Decoded, Decoder, begin_head, counter_prefix,
+    keep_head, kind_of, take_head,
 )
 from loadgen._request cimport (
-    ASK, BARRIER, DELETED, ERROR_REPLY, GREET, HIT, LOG_IN, MISS, NOT_FOUND, NOT_STORED, OK, READ, REMOVE, SELECT,
-    SET_UP, STORED, WRITE, Request,
+    ADD, ALL_FOUND, ALL_STORED, ASK, BARRIER, DELETED, ERROR_REPLY, GREET, HIT, INCREMENT, LOG_IN, MISS, NOT_FOUND,
+    NOT_STORED, OK, READ, READ_MANY, REMOVE, SELECT, SET_UP, SOME_MISSING, STORED, WRITE, WRITE_MANY, Request,
 )
+from loadgen._siblings cimport all_of
 
 # The states of a Decoder: its position within a reply.
 cdef enum:
@@ -27,6 +28,7 @@ cdef enum:
     PUSH = 3       # the same, in a push
     ATTRIBUTE = 4  # the same, in an attribute: the reply itself comes after it
     LONG_ERROR = 5  # skipping the rest of an error line
+    VALUES = 6     # in an array of values: d.skip bytes of the present one, then d.elements more
 
 # What the steps below return besides a Decoded: the step is done, and the reply goes on after it.
 cdef enum:
@@ -53,6 +55,13 @@ cdef int fill(char *block, bytes text) except -1:
     return len(text)
 
 
+cdef bint has_tag(bytes prefix):
+    """True when keys with a prefix are hashed by the prefix's own hash tag."""
+    _, opened, rest = prefix.partition(b"{")
+    tag, closed, _ = rest.partition(b"}")
+    return bool(opened and closed and tag)
+
+
 cdef bytes command(parts):
     return b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(p), p) for p in parts)
 
@@ -64,17 +73,18 @@ cdef class Resp(Codec):
     request nothing. A command that greets asks for `version`, 2 or 3. With a password, commands that greet or log in
     send the credentials. A command that selects sends `database`. `commands` is the run's table. `run` is the number
     that values are marked with (`_mark`), or 0. Keys that are written live for `ttl_ms`; 0: for ever.
-    `tracking` has the options of CLIENT TRACKING ON.
+    `tracking` has the options of CLIENT TRACKING ON. `siblings` are the keys of requests of several. A counter's key is
+    `counter:` and a key; with `by_slot`, that key is a hash tag, so that both have the same slot.
     """
 
     def __cinit__(self, int key_length=16, Py_ssize_t value_bytes=64, *, int version=2, str username="",
                   str password="", int database=0, bytes prefix=b"", commands=None, run=0, int64_t ttl_ms=0,
-                  tuple tracking=()):
+                  tuple tracking=(), siblings=None, bint by_slot=False):
         cdef int number
         cdef Form *form
         if key_length <= len(prefix) or value_bytes < 0:
             raise ValueError(f"no keyspace has keys of {key_length} bytes and values of {value_bytes}")
-        self.use(commands, run, value_bytes)
+        self.use(commands, run, value_bytes, siblings)
         credentials = [username.encode() or b"default", password.encode()] if password else []
         set_up = {
             "tracking": command([b"CLIENT", b"TRACKING", b"ON", *tracking]),
@@ -88,6 +98,12 @@ cdef class Resp(Codec):
             LOG_IN: command([b"AUTH", *credentials[0 if username else 1:]]),
             SELECT: command([b"SELECT", b"%d" % database]),
         }
+        tagged = by_slot and not has_tag(prefix)
+        counter = counter_prefix(b"{" * tagged + prefix)
+        counter_head = b"*2\r\n$4\r\nINCR\r\n$%d\r\n%s" % (len(counter) + key_length - len(prefix) + tagged, counter)
+        self.each_key_length = fill(self.each_key, b"$%d\r\n%s" % (key_length, prefix))
+        self.each_value_length = fill(self.each_value, b"\r\n$%d\r\n" % value_bytes)
+        self.between_values = self.each_key_length + key_length - len(prefix) + self.each_value_length + 2
         self.id_length = key_length - len(prefix)
         self.value_bytes = value_bytes
         self.longest = 0
@@ -100,6 +116,20 @@ cdef class Resp(Codec):
                 form.whole = self.wholes[len(self.wholes) - 1]
                 form.whole_length = len(self.wholes[len(self.wholes) - 1])
                 self.longest = max(self.longest, form.whole_length)
+                continue
+            if kind == ADD:
+                continue  # INCR creates what is not there
+            if kind == INCREMENT:
+                self.wholes.append(counter_head)
+                form.whole = self.wholes[len(self.wholes) - 1]
+                form.whole_length = len(counter_head)
+                form.counts = True
+                form.middle_length = fill(form.middle, b"}\r\n" if tagged else b"\r\n")
+                self.longest = max(self.longest, form.whole_length + self.id_length + form.middle_length)
+                continue
+            if kind == READ_MANY or kind == WRITE_MANY:
+                self.longest = max(self.longest, BLOCK + self.siblings.most * (
+                    self.between_values + (value_bytes if kind == WRITE_MANY else 0)))
                 continue
             expires = kind == WRITE and ttl_ms > 0
             verb = EXPIRES if expires else VERBS[kind]
@@ -124,7 +154,9 @@ cdef class Resp(Codec):
         cdef const Form *form = &self.forms[request.command]
         cdef char *at = out + form.head_length
         if not form.quick or form.middle_length and value == NULL:
-            return self.encode_any(form, request.key, value, out)
+            if form.head_length or form.whole_length:
+                return self.encode_any(form, request.key, value, out)
+            return self.encode_many(self.rows[request.command].has_value, request.key, value, out)
         memcpy(out, form.head, BLOCK)
         write_short_key(at, request.key, self.id_length)
         at += self.id_length
@@ -140,6 +172,11 @@ cdef class Resp(Codec):
         cdef char *at = out
         if form.whole != NULL:
             memcpy(at, form.whole, form.whole_length)
+            if form.counts:
+                at += form.whole_length
+                write_key(at, key, self.id_length)
+                memcpy(at + self.id_length, form.middle, BLOCK)
+                return form.whole_length + self.id_length + form.middle_length
             return form.whole_length
         memcpy(at, form.head, BLOCK)
         at += form.head_length
@@ -153,6 +190,29 @@ cdef class Resp(Codec):
                 at += self.value_bytes
         memcpy(at, b"\r\n", 2)
         return at + 2 - out
+
+    cdef Py_ssize_t encode_many(self, bint writes, uint64_t key, const char *value, char *out) noexcept nogil:
+        cdef int keys = self.siblings.size(key), i
+        cdef char *at = out
+        at[0] = c'*'
+        at = write_count(at + 1, 1 + (2 * keys if writes else keys))
+        memcpy(at, b"\r\n$4\r\nMSET\r\n" if writes else b"\r\n$4\r\nMGET\r\n", 12)
+        at += 12
+        for i in range(keys):
+            memcpy(at, self.each_key, BLOCK)
+            at += self.each_key_length
+            write_key(at, key, self.id_length)
+            at += self.id_length
+            if writes:
+                memcpy(at, self.each_value, BLOCK)
+                at += self.each_value_length
+                if value != NULL:
+                    copy_value(at, value, self.value_bytes)
+                    at += self.value_bytes
+            memcpy(at, b"\r\n", 2)
+            at += 2
+            key = self.siblings.after(key)
+        return at - out
 
     cdef Decoded decode(self, Decoder *d, Cursor *c, int command) noexcept nogil:
         cdef int kind = kind_of(self.rows, command)
@@ -183,6 +243,13 @@ cdef class Resp(Codec):
         while what == GO_ON:
             if d.state == BETWEEN:
                 what = begin(d, c, kind)
+                if d.state == VALUES and not self.has_keys(d, d.elements):
+                    return NOT_THE_PROTOCOL
+                if what == REPLY and kind == WRITE_MANY and d.outcome == STORED:
+                    d.outcome = ALL_STORED
+                    d.found = all_of(self.siblings.size(d.asked.key) if d.asked != NULL else self.siblings.most)
+            elif d.state == VALUES:
+                what = take_values(d, c)
             elif d.state == LONG_ERROR:
                 what = skip_error(d, c)
             elif d.state == BODY:
@@ -192,6 +259,23 @@ cdef class Resp(Codec):
             else:
                 what = skip_elements(d, c)
         return <Decoded>what
+
+    cdef bint has_keys(self, const Decoder *d, int64_t elements) noexcept nogil:
+        if d.asked == NULL:
+            return 0 < elements <= self.siblings.most
+        return elements == self.siblings.size(d.asked.key)
+
+
+cdef inline char *write_count(char *at, int count) noexcept nogil:
+    """Write a number of up to three digits, and return the place behind it."""
+    if count >= 100:
+        at[0] = <char>(c'0' + count // 100)
+        at += 1
+    if count >= 10:
+        at[0] = <char>(c'0' + count // 10 % 10)
+        at += 1
+    at[0] = <char>(c'0' + count % 10)
+    return at + 1
 
 
 cdef inline bint is_word(const char *at, const char *word) noexcept nogil:
@@ -231,10 +315,10 @@ cdef int begin(Decoder *d, Cursor *c, int asked) noexcept nogil:
     if newline - c.at >= HEAD:
         return NOT_THE_PROTOCOL
     if kind == c'+':
-        if asked == READ or asked == REMOVE or asked == GREET:
+        if asked == READ or asked == REMOVE or asked == GREET or asked == INCREMENT or asked == READ_MANY:
             return NOT_THE_PROTOCOL
         d.outcome = OK
-        if asked == WRITE:
+        if asked == WRITE or asked == WRITE_MANY:
             if newline - 1 - digits != 2 or digits[0] != c'O' or digits[1] != c'K':
                 return NOT_THE_PROTOCOL
             d.outcome = STORED
@@ -248,9 +332,9 @@ cdef int begin(Decoder *d, Cursor *c, int asked) noexcept nogil:
     if kind == c',' or kind == c'#' or kind == c'(':
         return NOT_THE_PROTOCOL
     if kind == c':':
-        if asked != REMOVE or not is_integer(digits, newline - 1):
+        if asked != REMOVE and asked != INCREMENT or not is_integer(digits, newline - 1):
             return NOT_THE_PROTOCOL
-        d.outcome = NOT_FOUND if digits[0] == c'-' or digits[0] == c'0' else DELETED
+        d.outcome = OK if asked == INCREMENT else NOT_FOUND if digits[0] == c'-' or digits[0] == c'0' else DELETED
         c.at = newline + 1
         return REPLY
     if digits[0] == c'-':
@@ -284,6 +368,11 @@ cdef int begin(Decoder *d, Cursor *c, int asked) noexcept nogil:
     elif asked == GREET:
         d.state = AGGREGATE
         d.outcome = OK
+    elif asked == READ_MANY and kind == c'*':
+        d.state = VALUES
+        d.found = 0
+        d.index = 0
+        d.head_left = 0
     else:
         return NOT_THE_PROTOCOL
     d.elements = 2 * length if kind == c'%' or kind == c'|' else length
@@ -304,6 +393,41 @@ cdef int skip_error(Decoder *d, Cursor *c) noexcept nogil:
     c.at = newline + 1
     d.state = BETWEEN
     d.outcome = ERROR_REPLY
+    return REPLY
+
+
+cdef int take_values(Decoder *d, Cursor *c) noexcept nogil:
+    """Pass over the values of an array, and note which are there, up to its end or the end of the bytes."""
+    cdef const char *newline
+    cdef const char *digits
+    cdef int64_t length = 0
+    cdef int what
+    while True:
+        if d.skip > 0:
+            what = skip_rest(d, c)
+            if what != REPLY:
+                return what
+        if d.elements == 0:
+            break
+        newline = find_newline(c)
+        if newline == NULL:
+            return cut_off(c)
+        digits = c.at + 1
+        if newline == c.at or not is_line(digits, newline) or newline - c.at >= HEAD:
+            return NOT_THE_PROTOCOL
+        if c.at[0] == c'$' and digits[0] != c'-':
+            if (read_decimal(digits, newline, &length) != newline - 1 or length > LONGEST_BULK
+                    or not is_plain(digits, newline - 1)):
+                return NOT_THE_PROTOCOL
+            d.found |= <uint64_t>1 << d.index
+            d.skip = length + 2
+        elif not (c.at[0] == c'$' and is_minus_one(digits, newline - 1) or c.at[0] == c'_' and newline - 1 == digits):
+            return NOT_THE_PROTOCOL
+        c.at = newline + 1
+        d.index += 1
+        d.elements -= 1
+    d.state = BETWEEN
+    d.outcome = ALL_FOUND if d.found == all_of(d.index) else SOME_MISSING
     return REPLY
 
 

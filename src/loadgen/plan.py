@@ -137,6 +137,13 @@ class Keyspace:
     zipf_exponent: float
     prefix: str = ""
     """ASCII."""
+    counters: int = 0
+    """The number of counters: the ids modulo this number, in keys that begin with COUNTER_PREFIX; 0: one of each key,
+    on its server."""
+
+
+COUNTER_PREFIX = "counter:"
+"""The beginning of a counter's key, before a key. In a cluster that key is in braces, as a hash tag."""
 
 
 class Weights(Mapping[str, int]):
@@ -305,6 +312,11 @@ class Target:
         return self.topology is not None or self.sharding in ("ketama", "jump")
 
     @property
+    def by_slot(self) -> bool:
+        """True when keys are served by slots: in a Redis Cluster."""
+        return self.discovery is not None and not self.discovery.master
+
+    @property
     def placements(self) -> tuple[Placement, ...]:
         """One for each lane: the topology's, or those of the endpoints."""
         if self.topology is not None:
@@ -403,6 +415,8 @@ class Workload:
     keyspace: Keyspace
     weights: Weights
     value_bytes: int
+    keys_per_request: int = 1
+    """The keys of a request of several; 1 where no command has several."""
     prefill: bool = False
     """Every key is written once before the load."""
     prefill_timeout_ns: int = 0

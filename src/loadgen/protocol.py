@@ -5,7 +5,8 @@ Limits are from redis.io (proto-max-bulk-len) and from memcached's protocol.txt 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 
@@ -53,6 +54,18 @@ class Protocol:
     """In bytes."""
     ttl_unit_ns: int = 1_000_000
     """The unit of a key's time to live."""
+    instead: Mapping[str, str] = field(default_factory=dict)
+    """The commands that a mix may have and the protocol lacks, each with the remedy."""
+
+    @property
+    def lacks(self) -> tuple[str, ...]:
+        """The commands that a mix may have and the protocol lacks."""
+        return tuple(self.instead)
+
+    @property
+    def creates_counters(self) -> bool:
+        """True when an increment creates a counter that is not there."""
+        return self.dialect is not Dialect.TEXT
 
     @property
     def server(self) -> Protocol:
@@ -98,6 +111,15 @@ class Protocol:
         return (*first, *("auth",) * authenticated, *after, *asked)
 
 
+_SINGLE_WRITES = {
+    "mset": "memcache stores single keys: send set, with connection.pipeline_depth or target.memcache.quiet"
+}
+_SINGLE_READS = {
+    "mget": "this dialect reads single keys: send get, with connection.pipeline_depth or target.memcache.quiet, or set "
+    'target.protocol to "memcache"'
+}
+
+
 def _memcache(name: str, record_name: str, dialect: Dialect, probe: str) -> Protocol:
     return Protocol(
         name,
@@ -112,6 +134,7 @@ def _memcache(name: str, record_name: str, dialect: Dialect, probe: str) -> Prot
         # The longest item, less what memcached needs for the item's header.
         longest_value=2**30 - 512,
         ttl_unit_ns=1_000_000_000,
+        instead=_SINGLE_WRITES if dialect is Dialect.TEXT else {**_SINGLE_READS, **_SINGLE_WRITES},
     )
 
 

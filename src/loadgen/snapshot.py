@@ -40,9 +40,13 @@ class Tally(Addable):
     unfinished: int = counted(0)
     """Still open when the drain ended."""
     hits: int = counted(0)
-    """The part of `ok` that was found (GET), stored (SET), deleted (DELETE), answered (PING)."""
+    """The part of `ok` that was found (GET), stored (SET), deleted (DELETE), answered (PING); of an MGET, every key."""
     misses: int = counted(0)
-    """The part of `ok` that was not found (GET, DELETE) or not stored (SET)."""
+    """The part of `ok` that was not found (GET, DELETE, INCR; some key of an MGET) or not stored (SET)."""
+    keys: int = counted(0)
+    """The keys of the requests in `ok`, of a command of several keys; 0 for any other."""
+    keys_found: int = counted(0)
+    """The part of `keys` that was found (MGET) or stored (MSET)."""
     late: int = counted(0)
     """The part of `timeouts` whose reply came after all, and was dropped."""
     unsent: int = counted(0)
@@ -130,7 +134,7 @@ class NodeCounts(Addable):
     bad: Histogram = counted(factory=Histogram)
     """Response time of error replies; of timeouts and unfinished requests, the age."""
     hits: int = counted(0)
-    """GETs that found their key."""
+    """Keys that reads found."""
     misses: int = counted(0)
     unsent: int = counted(0)
     """Requests without a reply whose last byte never went to the kernel."""
@@ -174,7 +178,7 @@ class NodeCounts(Addable):
 
     @property
     def hit_rate(self) -> float | None:
-        """The fraction of well-answered GETs that found their key; None when there was no such GET."""
+        """The fraction of the keys of well-answered reads that were found; None when there was none."""
         return self.hits / (self.hits + self.misses) if self.hits + self.misses else None
 
     @property
@@ -294,7 +298,7 @@ class Snapshot(Addable):
 
     @property
     def hit_rate(self) -> float | None:
-        """The fraction of well-answered GETs that found their key; None when there was no such GET."""
+        """The fraction of the keys of well-answered reads that were found; None when there was none."""
         hits, misses = self.lookups
         return hits / (hits + misses) if hits + misses else None
 
@@ -302,7 +306,8 @@ class Snapshot(Addable):
     def lookups(self) -> tuple[int, int]:
         """The keys that well-answered reads found, and those that they did not find."""
         reads = [self.tallies[command] for command in READING if command in self.tallies]
-        return sum(read.hits for read in reads), sum(read.misses for read in reads)
+        found = sum(read.keys_found if read.keys else read.hits for read in reads)
+        return found, sum(read.keys - read.keys_found if read.keys else read.misses for read in reads)
 
     def latency(self, command: str = "all", clock: str = "response") -> Histogram:
         """Return the latency of one command, or of all in the configured mix; `clock` is `response` or `service`."""

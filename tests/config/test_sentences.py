@@ -195,7 +195,7 @@ SENTENCES = [
     (
         "[slo]\nhit_rate_min = 1\n[workload.commands]\nget = 0",
         "never-judged",
-        "can never be judged, as no GET is sent; leave it out, or give get a weight",
+        "can never be judged, as no GET and no MGET is sent; leave it out, or give get a weight",
     ),
     (
         '[slo.get]\np99 = 1\n[target]\nprotocol = "ping"',
@@ -317,7 +317,7 @@ SENTENCES = [
     (
         "[workload.commands]\nget = 0\nset = 0",
         "nothing-to-send",
-        "every weight is 0, so there is nothing to send; give one of get, set and delete a weight",
+        "every weight is 0, so there is nothing to send; give one of get, set, delete, mget, mset and incr a weight",
     ),
     (
         "[[workload.phase]]\nfor = 1\nrate = 0",

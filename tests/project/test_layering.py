@@ -53,9 +53,10 @@ events ← hosts units phase errors severity reason signs usage snapshot slo ove
 _buffer ←
 _mark ←
 _request ←
-_codec ← _buffer _mark _request
-_resp ← _buffer _request _codec
-_memcache ← _buffer _request _codec
+_siblings ←
+_codec ← _buffer _mark _request _siblings
+_resp ← _buffer _request _siblings _codec
+_memcache ← _buffer _request _siblings _codec
 _meta ← _buffer _request _codec _memcache
 _binary ← _buffer _request _codec
 
@@ -70,6 +71,7 @@ engine._ketama ← engine._hashed
 engine._slots ← engine._route
 engine._jump ← engine._hashed
 engine._sharding ← engine._route engine._ketama engine._jump
+engine._chain ← _siblings engine._route engine._sharding engine._slots
 engine._keys ← engine._random
 engine._values ← _mark engine._random
 engine._workload ← _request engine._random engine._route engine._keys
@@ -80,9 +82,9 @@ engine._moment ← _request engine._histogram engine._sink
 engine._backlog ← _request engine._histogram engine._workload engine._schedule engine._recorder engine._moment
 engine._history ← _mark _request engine._sink verify.history._operation
 engine._pipeline ← _buffer _mark _request _codec engine._sink
-engine._lane ← _request engine._busy engine._workload engine._schedule engine._sink engine._recorder engine._moment
-    engine._history engine._pipeline
-engine._pipeline_face ← _buffer _request _codec engine._recorder engine._history engine._pipeline
+engine._lane ← _request _siblings engine._busy engine._workload engine._schedule engine._sink engine._recorder
+    engine._moment engine._history engine._pipeline
+engine._pipeline_face ← _buffer _request _siblings _codec engine._recorder engine._history engine._pipeline
     engine._lane
 engine._cluster ← _request engine._slots engine._recorder engine._lane
 engine._time ← engine._clock
@@ -94,7 +96,7 @@ engine._connection ← _buffer _mark _request _codec engine._values engine._pipe
 engine._pauses ← engine._time
 engine._life ← units engine._connection
 engine._reactor ← engine._clock engine._time
-engine._codecs ← _request _codec _resp _memcache _meta _binary
+engine._codecs ← _request _codec engine._chain _resp _memcache _meta _binary
 engine._pool ← _buffer _mark _request _codec engine._codecs engine._random engine._values engine._schedule
     engine._sink engine._history engine._histogram engine._pipeline engine._transport engine._server
     engine._connection engine._life engine._time
@@ -486,10 +488,10 @@ config.tables ← command units percentiles protocol plan server_address errors 
     compare.metric compare.settings smoke.limits faults.kinds host monitors.json_path monitors.kinds monitors.metric
     judge.expression soak.bands web
 config.document ← units errors secret config.tables
-config.told ← split units errors server_address server_plan plan stats judge.verdict judge.judging compare.settings
-    smoke.limits faults.fault faults.kinds judge.expression monitors.plan monitors config.tables
+config.told ← command split units errors server_address server_plan plan stats judge.verdict judge.judging
+    compare.settings smoke.limits faults.fault faults.kinds judge.expression monitors.plan monitors config.tables
     judge.check soak.bands
-config ← command server_plan judge.expression host
+config ← command plan server_plan judge.expression host
     units lazy protocol errors escape tls server_address judge.check judge.run_metrics
     faults.fault faults.kinds trial.metrics trial.observed trial.plan trial.scenario
     engine._history engine._sharding config.tables config.document config.told verify.reply verify.step
@@ -524,7 +526,7 @@ record ← phase errors escape events compare.round compare.answers smoke.ended 
     verify.stress.ended verify.checked soak.ended jobs.load
 
 # Events to text.
-output.words ← hosts judge.expression monitors.report
+output.words ← command hosts judge.expression monitors.report
     units percentiles phase escape usage snapshot slo overload plan events stats judge.check
     judge.verdict
     compare.metric compare.candidate compare.round compare.answers smoke.check smoke.ended severity faults.fault

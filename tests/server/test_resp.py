@@ -55,6 +55,14 @@ CONVERSATIONS = {
         "SET k v FOO\nSET k v EX 10 PX 10\nSET k v EX 10 KEEPTTL\nSET k v KEEPTTL EX 10\nSET k v NX XX"
     ),
     "del exists unlink": lines("SET a 1\nSET b 2\nEXISTS a b c a\nDEL a b c a\nUNLINK a\nSET a 1\nUNLINK a a\nDBSIZE"),
+    "mget mset": lines(
+        "MSET a 1 b 2\nMGET a b c\nMGET c\nMSET a 3 a 4\nMGET a a\nMSET a\nMSET a 1 b\nMGET\nEXISTS b c\nDBSIZE"
+    ),
+    "incr": lines(
+        "INCR n\nINCR n\nGET n\nSET n -1\nINCR n\nSET n x\nINCR n\nSET n 01\nINCR n\nSET n -0\nINCR n\nSET n 1.0\n"
+        "INCR n\nSET n 9223372036854775806\nINCR n\nINCR n\nSET n 9223372036854775808\nINCR n\nINCR\n"
+        "INCR n 1\nSET n 5 EX 100\nINCR n\nTTL n"
+    ),
     "expire ttl": lines("TTL k\nPTTL k\nEXPIRE k 10\nSET k v\nEXPIRE k 100\nTTL k\nPERSIST k\nPERSIST k\nTTL k"),
     "expire now": lines("SET k v\nEXPIRE k 0\nGET k\nSET k v\nPEXPIRE k -5\nEXISTS k\nEXPIRE k x\nTTL nope"),
     "expire options": lines(

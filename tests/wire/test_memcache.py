@@ -28,6 +28,19 @@ REPLIES: list[tuple[bytes, str, Said]] = [
     (b"DELETED\r\n", "delete", ["deleted"]),
     (b"NOT_FOUND\r\n", "delete", ["not found"]),
     (b"VERSION 1.6.18\r\n", "ping", ["ok"]),
+    (10 * b"VALUE k 0 2\r\n\r\n\r\n" + b"END\r\n", "mget", ["all found"]),
+    (9 * b"VALUE k 0 5 18446744073709551615\r\nhello\r\n" + b"END\r\n", "mget", ["some missing"]),
+    (b"END\r\n", "mget", ["some missing"]),
+    (b"SERVER_ERROR busy\r\n", "mget", [("error reply", "SERVER_ERROR busy")]),
+    (b"VALUE k 0 1\r\na\r\nSERVER_ERROR out\r\n", "mget", [("error reply", "SERVER_ERROR out")]),
+    (b"SERVER_ERROR " + b"e" * 600 + b"\r\n", "mget", [("error reply", "SERVER_ERROR " + "e" * 187)]),
+    (b"1\r\n", "incr", ["ok"]),
+    (b"18446744073709551615\r\n", "incr", ["ok"]),
+    (b"9 \r\n", "incr", ["ok"]),
+    (b"NOT_FOUND\r\n", "incr", ["no counter"]),
+    (b"CLIENT_ERROR cannot increment\r\n", "incr", [("error reply", "CLIENT_ERROR cannot increment")]),
+    (b"STORED\r\n", "add", ["stored"]),
+    (b"NOT_STORED\r\n", "add", ["not stored"]),
     (b"ERROR\r\n", "get", [("error reply", "ERROR")]),
     (b"ERROR Too many open connections\r\n", "ping", [("error reply", "ERROR Too many open connections")]),
     (b"CLIENT_ERROR bad data chunk\r\n", "set", [("error reply", "CLIENT_ERROR bad data chunk")]),
@@ -50,6 +63,16 @@ REFUSED: list[tuple[bytes, str]] = [
     (b"-ERR unknown command 'version'\r\n", "ping"),
     (b"x" * 512, "get"),
     (b"HTTP/1.1 400 Bad Request\r\n", "get"),
+    # Several keys, and counters.
+    (b"END\n", "mget"),
+    (b"STORED\r\n", "mget"),
+    (b"VALUE k 0 1\r\nab\r\n", "mget"),
+    (b"VALUE k 0 1\r\na\r\nSTORED\r\n", "mget"),
+    (b"VALUE k 0 1\r\na\r\nVALUE k 0 x\r\n", "mget"),
+    (b"STORED\r\n", "incr"),
+    (b"-1\r\n", "incr"),
+    (b"111111111111111111111\r\n", "incr"),
+    (b"1x\r\n", "incr"),
     # Line ends.
     (b"END\n", "get"),
     (b"STORED\n", "set"),
@@ -248,6 +271,7 @@ SILENCES: list[tuple[bytes, list[str], Said]] = [
     (BARRIER, ["set", "delete", "backfill", "noop"], ["stored", "deleted", "stored", "ok"]),
     (b"END\r\n" + BARRIER, ["set", "get", "delete", "noop"], ["stored", "miss", "deleted", "ok"]),
     (b"VALUE 0000 0 3\r\nabc\r\nEND\r\n", ["set", "get"], ["stored", "hit"]),
+    (b"NOT_FOUND\r\n7\r\n", ["add", "incr", "set", "incr"], ["stored", "no counter", "stored", "ok"]),
     (
         b"SERVER_ERROR out of memory\r\nERROR\r\n" + BARRIER,
         ["set", "set", "set", "noop"],
@@ -265,7 +289,7 @@ def test_a_later_reply_says_that_requests_were_silent(data: bytes, commands: lis
     assert [reply for byte in bytewise(data) for reply in decoder.feed(byte, line)] == expected
 
 
-@pytest.mark.parametrize("data", [b"STORED\r\n", b"DELETED\r\n", b"NOT_FOUND\r\n", b"x" * 512, b"OK\r\n", b"MN\r\n"])
+@pytest.mark.parametrize("data", [b"STORED\r\n", b"DELETED\r\n", b"EXISTS\r\n", b"x" * 512, b"OK\r\n", b"MN\r\n"])
 def test_what_answers_nobody_ends_no_silence(data: bytes) -> None:
     def feed(pieces: list[bytes]) -> None:
         decoder, line = QUIET.decoder(in_load=True), ["set", "get", "noop"]

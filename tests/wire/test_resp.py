@@ -26,7 +26,20 @@ HELLO_RESP2 = (
 )
 HELLO_RESP3 = b"%7" + HELLO_RESP2[3:].replace(b":2\r\n", b":3\r\n", 1)
 
+MANY = b"*10\r\n"
 REPLIES: list[tuple[bytes, str, Said]] = [
+    (MANY + 10 * (b"$64\r\n" + VALUE + b"\r\n"), "mget", ["all found"]),
+    (MANY + 9 * b"$1\r\na\r\n" + b"$-1\r\n", "mget", ["some missing"]),
+    (MANY + b"_\r\n" + 9 * b"$0\r\n\r\n", "mget", ["some missing"]),
+    (MANY + 10 * b"$-1\r\n", "mget", ["some missing"]),
+    (MANY + 5 * b"$6\r\n$-1\r\n+\r\n$-1\r\n", "mget", ["some missing"]),
+    (b"-CROSSSLOT Keys in request\r\n", "mget", [("error reply", "CROSSSLOT Keys in request")]),
+    (b"+OK\r\n", "mset", ["all stored"]),
+    (b"-TRYAGAIN Multiple keys\r\n", "mset", [("error reply", "TRYAGAIN Multiple keys")]),
+    (b":1\r\n", "incr", ["ok"]),
+    (b":0\r\n", "incr", ["ok"]),
+    (b":-9223372036854775808\r\n", "incr", ["ok"]),
+    (b"-ERR value is not an integer\r\n", "incr", [("error reply", "ERR value is not an integer")]),
     (b"$64\r\n" + VALUE + b"\r\n", "get", ["hit"]),
     (b"$0\r\n\r\n", "get", ["hit"]),
     (b"$1\r\n\n\r\n", "get", ["hit"]),
@@ -92,6 +105,23 @@ REFUSED: list[tuple[bytes, str]] = [
     (b"HTTP/1.1 400 Bad Request\r\n\r\n", "get"),
     (b"STORED\r\n", "set"),
     (b"\x16\x03\x01\x02\x00", "ping"),
+    # Several keys, and counters.
+    (b"*-1\r\n", "mget"),
+    (b"*0\r\n", "mget"),
+    (b"*11\r\n", "mget"),
+    (b"~10\r\n", "mget"),
+    (b"+OK\r\n", "mget"),
+    (b"$1\r\na\r\n", "mget"),
+    (MANY + b":1\r\n", "mget"),
+    (MANY + b"$-2\r\n", "mget"),
+    (MANY + b"$01\r\na\r\n", "mget"),
+    (MANY + b"$1\r\nab\r\n", "mget"),
+    (MANY + b"$1\r\na\n\r\n", "mget"),
+    (b"+QUEUED\r\n", "mset"),
+    (b"$-1\r\n", "mset"),
+    (b"+OK\r\n", "incr"),
+    (b":1.5\r\n", "incr"),
+    (b"$1\r\n1\r\n", "incr"),
     # Line ends.
     (b"+OK\n", "set"),
     (b"$\n", "get"),

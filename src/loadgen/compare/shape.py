@@ -32,6 +32,8 @@ class Shape:
     value_size: int | None = None
     ttl_secs: float | None = None
     weights: Weights | None = None
+    keys_per_request: int | None = None
+    counters: int | None = None
     prefill: bool | None = None
     backfill_on_miss: bool | None = None
     arrival: str | None = None
@@ -55,6 +57,8 @@ class Shape:
             value_size=workload.value_bytes,
             ttl_secs=workload.ttl_ns / NS_PER_S,
             weights=workload.weights,
+            keys_per_request=workload.keys_per_request if workload.keys_per_request > 1 else None,
+            counters=workload.keyspace.counters or None,
             prefill=workload.prefill,
             backfill_on_miss=workload.backfill_on_miss,
             arrival=plan.load.arrival,

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from loadgen.command import MIXED, READING
-from loadgen.config import connection_life, managed_cluster
+from loadgen.config import command_contradictions, connection_life, managed_cluster
 from loadgen.config.document.problem import Problem
 from loadgen.config.memcache_contradictions import memcache_contradictions
 from loadgen.config.tables.cpu_list import absent_cpus, parse_cpu_list
@@ -574,4 +574,5 @@ _RULES: tuple[Callable[[Config], Iterator[Problem]], ...] = (
     _checks_can_be_judged,
     *connection_life.RULES,
     *managed_cluster.RULES,
+    *command_contradictions.RULES,
 )

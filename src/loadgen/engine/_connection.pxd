@@ -69,7 +69,8 @@ cdef struct Connection:
     size_t out_end
     size_t out_capacity
     size_t longest       # the most bytes that a request takes in `out`
-    Splice *splices      # a ring of as many slots as the pipeline's; NULL for small values; owned
+    Splice *splices      # a ring with a slot for each value in flight; NULL for small values; owned
+    uint32_t splice_mask
     uint32_t splice_head
     uint32_t splice_tail
     uint32_t process     # of the pipeline's first slot, for a history
@@ -98,8 +99,9 @@ cdef struct Connection:
 cdef enum:
     ASKING_BYTES = 16
 
-# Make an unused connection whose longest request takes `longest` bytes in the out-buffer.
-cdef int connection_init(Connection *c, uint32_t depth, size_t longest, bint spliced) except -1
+# Make an unused connection whose longest request takes `longest` bytes in the out-buffer. `spliced` is the number of
+# values of a request that are not copied into the out-buffer, at most; 0: every value is.
+cdef int connection_init(Connection *c, uint32_t depth, size_t longest, int spliced) except -1
 cdef void connection_free(Connection *c) noexcept
 
 # Start to connect. False, with failure and error set, when that failed at once.

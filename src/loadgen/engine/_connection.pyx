@@ -9,7 +9,7 @@ from libc.string cimport memcpy, memmove
 
 from loadgen._buffer cimport BLOCK
 from loadgen._mark cimport MARK_BYTES, is_sampled, write_mark
-from loadgen._request cimport ASKS, Command, Request
+from loadgen._request cimport ASKS, WRITE_MANY, Command, Request
 from loadgen.engine._transport cimport iovec
 from loadgen.engine._values cimport POOL
 
@@ -22,12 +22,16 @@ cdef enum:
     DISCARD = 65536
 
 
-cdef int connection_init(Connection *c, uint32_t depth, size_t longest, bint spliced) except -1:
+cdef int connection_init(Connection *c, uint32_t depth, size_t longest, int spliced) except -1:
+    cdef uint32_t splices = 1
+    while splices < depth * spliced:
+        splices *= 2
+    c.splice_mask = splices - 1
     # The pages of an out-buffer cost memory only once they are written to.
     c.longest = longest
     c.out_capacity = depth * longest + BLOCK
     c.out = <char *>malloc(c.out_capacity)
-    c.splices = <Splice *>calloc(c.pipe.mask + 1, sizeof(Splice)) if spliced else NULL
+    c.splices = <Splice *>calloc(splices, sizeof(Splice)) if spliced else NULL
     if c.out == NULL or (spliced and c.splices == NULL):
         raise MemoryError()
     c.stream = -1
@@ -117,7 +121,10 @@ cdef void connection_encode(Connection *c, uint32_t n, Codec codec, Values value
         if marked:
             out = mark(c, r, values, has_value, tail, out)
         if has_value and spliced:
-            splice(c, values, out - c.out - tail, MARK_BYTES if marked and r.value else 0)
+            if rows[r.command].kind == WRITE_MANY:
+                splice_each(c, codec, r, values, out - c.out - tail)
+            else:
+                splice(c, values, out - c.out - tail, MARK_BYTES if marked and r.value else 0)
         r.end = c.encoded + (out - start)
     c.encoded += out - start
     c.out_end += out - start
@@ -146,12 +153,20 @@ cdef char *mark(Connection *c, Request *r, Values values, bint has_value, int ta
 
 cdef void splice(Connection *c, Values values, size_t at, size_t here) noexcept nogil:
     """Put the next value before byte `at` of the out-buffer, which has the value's first `here` bytes."""
-    cdef Splice *s = &c.splices[c.splice_tail & c.pipe.mask]
+    cdef Splice *s = &c.splices[c.splice_tail & c.splice_mask]
     s.at = at
     s.start = values.next_start()
     s.left = values.value_bytes - here
     c.splice_tail += 1
     c.encoded += s.left
+
+
+cdef void splice_each(Connection *c, Codec codec, const Request *r, Values values, size_t last) noexcept nogil:
+    """Put a value before each place of the out-buffer where a request of several has one, the last before `last`."""
+    cdef int behind = codec.values(r)
+    while behind:
+        behind -= 1
+        splice(c, values, last - behind * codec.between_values, 0)
 
 
 cdef void compact(Connection *c) noexcept nogil:
@@ -160,7 +175,7 @@ cdef void compact(Connection *c) noexcept nogil:
     memmove(c.out, c.out + c.out_at, c.out_end - c.out_at)
     # No range: the indices wrap at 2**32.
     while i != c.splice_tail:
-        c.splices[i & c.pipe.mask].at -= c.out_at
+        c.splices[i & c.splice_mask].at -= c.out_at
         i += 1
     c.out_end -= c.out_at
     c.out_at = 0
@@ -207,7 +222,7 @@ cdef ssize_t flush_spliced(Connection *c, Transport net, Values values) noexcept
     cdef Splice *s
     cdef ssize_t written, rest
     while n < PARTS and at_splice != c.splice_tail:
-        s = &c.splices[at_splice & c.pipe.mask]
+        s = &c.splices[at_splice & c.splice_mask]
         if s.at > at:
             parts[n].iov_base, parts[n].iov_len = c.out + at, s.at - at
             at = s.at
@@ -231,7 +246,7 @@ cdef ssize_t flush_spliced(Connection *c, Transport net, Values values) noexcept
         if c.splice_head == c.splice_tail:
             c.out_at += rest
             break
-        s = &c.splices[c.splice_head & c.pipe.mask]
+        s = &c.splices[c.splice_head & c.splice_mask]
         piece = min(<size_t>rest, s.at - c.out_at)
         c.out_at += piece
         rest -= piece

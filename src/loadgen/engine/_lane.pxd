@@ -7,6 +7,7 @@
 from libc.stdint cimport int64_t, uint32_t, uint64_t
 
 from loadgen._request cimport PHASES, Request
+from loadgen._siblings cimport Siblings
 from loadgen.engine._busy cimport Busy, Evidence
 from loadgen.engine._history cimport History
 from loadgen.engine._moment cimport Moment
@@ -83,6 +84,9 @@ cdef class Lane(Sink):
     cdef bint pays            # owed keys are sent
     cdef bint backfill        # a read that misses owes its key
     cdef int owed_command     # the command that writes an owed key
+    cdef int counter_command  # the command that creates an owed counter
+    cdef bint creates         # an increment of a counter that is not there owes the counter
+    cdef Siblings siblings    # the keys of a request of several; None: there is no such request
     cdef Requeued requeued
     cdef int64_t measure_ns   # requests from this time on belong to the phase `after`, earlier ones to `before`
     cdef int64_t end_ns       # no request is due from this time on
@@ -91,7 +95,10 @@ cdef class Lane(Sink):
     cdef int64_t left         # requests of the measure window that are still to be sent
     cdef int64_t overdue      # requests of the window that were sent long after its end because of the generator alone
 
-    cdef int reserve(self, uint64_t slots) except -1
+    # Make room for the keys that `slots` requests owe, of `keys` each, and for these requests.
+    cdef int reserve(self, uint64_t slots, int keys) except -1
+    # Count the keys of a request of several, or a counter that was not there, and owe what is to be written.
+    cdef void ended_apart(self, const Request *r) noexcept nogil
 
     # Set the source and the times of the requests from now on.
     cdef void begin(self, Workload workload, Schedule schedule, int owed_command, int before, int after,

@@ -1,14 +1,22 @@
 """One server's part of a worker. `_lane.pxd` describes its decisions."""
 
-from libc.stdint cimport uint8_t
+from libc.stdint cimport uint8_t, uint64_t
 from libc.stdlib cimport calloc, free
 from libc.string cimport memset
 
 from loadgen.engine._busy cimport busy_end, busy_ours
-from loadgen._request cimport DRAINING, MEASURE, MISS, PRECHECK, PREFILL, WARMUP
+from loadgen._request cimport (
+    DRAINING, ERROR_REPLY, MEASURE, MISS, NO_COUNTER, PRECHECK, PREFILL, SOME_MISSING, WARMUP,
+)
 from loadgen.engine._pipeline cimport pipeline_push, pipeline_push_barrier
 from loadgen.engine._schedule cimport Closed, Schedule
 from loadgen.engine._sink cimport ANSWERED_WELL, ANSWERED_WITH_ERROR, UNFINISHED, End
+
+# The bit of an owed key that says that the key is a counter's. Keys have 53 bits at most.
+cdef uint64_t COUNTER = <uint64_t>1 << 63
+
+cdef extern from * nogil:
+    int popcount "__builtin_popcountll"(unsigned long long word)
 
 # The time that a healthy machine may take to wake the worker at the end of a window. A request of the window that is
 # sent later than this, though there was room for it, is one that the generator did not manage.
@@ -25,7 +33,8 @@ cdef class Steering:
 cdef class Lane(Sink):
     """A lane that has nothing to send yet."""
 
-    def __cinit__(self, Recorder recorder, uint64_t slots, *, bint backfill=False, History history=None):
+    def __cinit__(self, Recorder recorder, uint64_t slots, *, bint backfill=False, History history=None,
+                  Siblings siblings=None):
         self.recorder = recorder
         self.history = history
         self.moment = Moment(recorder.table)
@@ -33,22 +42,26 @@ cdef class Lane(Sink):
         self.backfill = backfill
         self.schedule = Closed()
         self.schedule.end()
-        self.reserve(slots)
+        self.siblings = siblings
+        self.reserve(slots, siblings.most if backfill and siblings is not None else 1)
 
     def __dealloc__(self):
         free(self.owed.keys)
         free(self.requeued.ring)
 
-    cdef int reserve(self, uint64_t slots) except -1:
-        """Allocate room for owed keys and requeued requests: as many as all connections can have in flight."""
-        cdef uint64_t n = 1
+    cdef int reserve(self, uint64_t slots, int keys) except -1:
+        cdef uint64_t n = 1, owed
         while n < slots:
             n *= 2
-        self.owed.keys = <uint64_t *>calloc(n, sizeof(uint64_t))
+        owed = n
+        while owed < slots * keys:
+            owed *= 2
+        self.owed.keys = <uint64_t *>calloc(owed, sizeof(uint64_t))
         self.requeued.ring = <Request *>calloc(n, sizeof(Request))
         if self.owed.keys == NULL or self.requeued.ring == NULL:
             raise MemoryError()
-        self.owed.mask = self.requeued.mask = n - 1
+        self.owed.mask = owed - 1
+        self.requeued.mask = n - 1
         return 0
 
     cdef void begin(self, Workload workload, Schedule schedule, int owed_command, int before, int after,
@@ -192,11 +205,32 @@ cdef class Lane(Sink):
             self.history.ended(r, how, sent, now_ns, self.server)
         if how == ANSWERED_WELL:
             self.heard = True
-            if self.backfill and r.outcome == MISS and r.phase != PRECHECK:
+            if r.outcome > ERROR_REPLY:
+                self.ended_apart(r)
+            elif self.backfill and r.outcome == MISS and r.phase != PRECHECK:
                 owe(&self.owed, r.key)
         elif r.phase == PREFILL and how != UNFINISHED:
             # The request's key has yet to be stored.
             owe(&self.owed, r.key)
+
+    cdef void ended_apart(self, const Request *r) noexcept nogil:
+        cdef uint64_t key = r.key
+        cdef int keys, i
+        if r.outcome == NO_COUNTER:
+            if self.creates:
+                owe(&self.owed, key | COUNTER)
+            return
+        if self.siblings is None:
+            return
+        keys = self.siblings.size(key)
+        self.recorder.note_keys(r, keys, popcount(r.value))
+        if self.watched:
+            self.moment.note_keys(r, keys, popcount(r.value))
+        if self.backfill and r.outcome == SOME_MISSING:
+            for i in range(keys):
+                if not r.value >> i & 1:
+                    owe(&self.owed, key)
+                key = self.siblings.after(key)
 
     cdef void sent(self, const Request *r, int64_t ours_ns, int64_t doubt_ns) noexcept nogil:
         self.recorder.sent(r, ours_ns, doubt_ns)
@@ -247,9 +281,9 @@ cdef inline void take_again(Lane lane, Pipeline *p, int64_t now_ns) noexcept:
 
 cdef inline void take_owed(Lane lane, Pipeline *p, int64_t now_ns) noexcept:
     cdef Request *r = pipeline_push(p)
-    r.key = lane.owed.keys[lane.owed.head & lane.owed.mask]
-    lane.owed.head += 1
-    r.command = lane.owed_command
+    cdef uint64_t key = take_key(&lane.owed)
+    r.key = key & ~COUNTER
+    r.command = lane.counter_command if key & COUNTER else lane.owed_command
     r.phase = lane.before if now_ns < lane.measure_ns else lane.after
     r.intended_ns = r.made_ns = r.send_ns = r.ready_ns = now_ns
     lane.recorder.note_planned(r)

@@ -6,7 +6,7 @@ from loadgen.engine import _keys, _workload
 
 from libc.stdint cimport uint32_t
 
-from loadgen._request cimport READ, WRITE
+from loadgen._request cimport READ, READ_MANY, WRITE
 from loadgen.engine._connection cimport READY, Connection
 from loadgen.engine._lane cimport has_owed, owe, take_key
 from loadgen.engine._pool cimport SPARE
@@ -77,7 +77,10 @@ cdef class Lanes:
         if self.cluster is not None:
             # Requests of all lanes may be redirected to this one.
             slots = max(2 * sum(own.connections) * plan.wire.pipeline_depth, LEAST_REQUEUED)
-        lane = Lane(self.recorder, slots, backfill=plan.workload.backfill_on_miss, history=self.history)
+        lane = Lane(self.recorder, slots, backfill=plan.workload.backfill_on_miss, history=self.history,
+                    siblings=self.pool.codec.siblings)
+        lane.creates = not plan.target.speaks.creates_counters
+        lane.counter_command = self.table.number("add") if "add" in self.table.names else 0
         lane.slots = connections * plan.wire.pipeline_depth
         lane.server = number
         lane.name = placement.name
@@ -90,7 +93,8 @@ cdef class Lanes:
         lane.seed = own.seed + (0 if self.mirrored else number) * 0x9E3779B97F4A7C15 & 0xFFFFFFFFFFFFFFFF
         draws = self.new_draws() if self.mirrored else self.draws
         lane.reads, lane.writes = 1, True
-        lane.mix = Mix(plan.mix, draws, lane.shard if self.cluster is None else number, lane.seed, self.table)
+        lane.mix = Mix(plan.mix, draws, lane.shard if self.cluster is None else number, lane.seed, self.table,
+                       plan.workload.keyspace.counters)
         # Keys are written by the owners of the beginning; where these have changed, nodes redirect.
         route = self.route.copy() if isinstance(self.route, Slots) else self.route
         first, count = (own.prefill_first, own.prefill_count) if placement.writes and not late else (0, 0)
@@ -127,7 +131,8 @@ cdef class Lanes:
     # ── Shares ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
     cdef double part(self, Lane lane, str command) except -1:
-        return lane.reads if self.table.rows[self.table.number(command)].kind == READ else lane.writes
+        cdef int kind = self.table.rows[self.table.number(command)].kind
+        return lane.reads if kind == READ or kind == READ_MANY else lane.writes
 
     cdef double of_shard(self, Lane lane) except -1:
         whole = sum(weight for _, weight in self.plan.mix)

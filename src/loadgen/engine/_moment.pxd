@@ -14,6 +14,8 @@ from loadgen.engine._sink cimport ANSWERED_WELL, ENDS, End
 cdef class Moment:
     cdef Commands table
     cdef int64_t well[MOST_COMMANDS * OUTCOMES]  # requests that were answered well, by command and outcome
+    cdef int64_t keys_found       # by reads of several keys that were answered well
+    cdef int64_t keys_missed
     cdef int64_t ended[ENDS]      # the others, by end
     cdef int64_t unsent           # timeouts, lost and unfinished requests whose last byte was never sent
     cdef int64_t refused          # attempts to connect that failed, since the load began
@@ -31,6 +33,8 @@ cdef class Moment:
     cdef void add(self, Moment more) noexcept
     cdef void clear(self) noexcept
 
+    # Count the keys of a request of several that was answered well.
+    cdef void note_keys(self, const Request *r, int keys, int found) noexcept nogil
     # Count a request that was not answered well.
     cdef void note_bad(self, const Request *r, End how, int64_t now_ns) noexcept nogil
     # Count n requests of one command of the window that were due and never sent, as `Recorder.never_sent` does.

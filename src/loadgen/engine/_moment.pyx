@@ -4,7 +4,7 @@ from libc.string cimport memset
 
 from loadgen.engine._sink import END_NAMES
 
-from loadgen._request cimport READ
+from loadgen._request cimport READ, READ_MANY
 from loadgen.engine._histogram cimport (
     Histogram, counts_add, counts_clear, counts_free, counts_init, counts_record, counts_record_censored,
     counts_record_waiting,
@@ -33,7 +33,7 @@ cdef class Moment:
 
     cdef dict counts(self):
         cdef int command, outcome
-        cdef int64_t ok = 0, hits = 0, misses = 0
+        cdef int64_t ok = 0, hits = self.keys_found, misses = self.keys_missed
         for command in range(self.table.count):
             for outcome in range(OUTCOMES):
                 ok += self.well[command * OUTCOMES + outcome]
@@ -66,6 +66,8 @@ cdef class Moment:
             self.well[i] += more.well[i]
         for i in range(<int>ENDS):
             self.ended[i] += more.ended[i]
+        self.keys_found += more.keys_found
+        self.keys_missed += more.keys_missed
         self.unsent += more.unsent
         self.refused += more.refused
         if more.first_failed_ns:
@@ -77,9 +79,15 @@ cdef class Moment:
     cdef void clear(self) noexcept:
         memset(self.well, 0, sizeof(self.well))
         memset(self.ended, 0, sizeof(self.ended))
+        self.keys_found = self.keys_missed = 0
         self.unsent = self.refused = self.first_failed_ns = self.last_failed_ns = 0
         counts_clear(&self.good)
         counts_clear(&self.bad)
+
+    cdef void note_keys(self, const Request *r, int keys, int found) noexcept nogil:
+        if self.has(r) and self.table.rows[r.command].kind == READ_MANY:
+            self.keys_found += found
+            self.keys_missed += keys - found
 
     cdef void note_bad(self, const Request *r, End how, int64_t now_ns) noexcept nogil:
         self.ended[<int>how] += 1

@@ -84,6 +84,9 @@ cdef Fed pipeline_feed(Pipeline *p, Codec codec, Sink sink, bint scheduled, Curs
                     continue
                 sink.ended(r, ANSWERED_WITH_ERROR, True, now_ns)
                 sink.error_text(r, p.decoder.error, p.decoder.error_length, now_ns)
+            elif r.outcome > ERROR_REPLY:
+                r.value = p.decoder.found
+                sink.ended(r, ANSWERED_WELL, True, now_ns)
             else:
                 if codec.run and r.outcome == HIT:
                     r.value = identity_of(codec.run, r.key, p.decoder.head, p.decoder.head_bytes)

@@ -1,4 +1,5 @@
 from loadgen._codec import Codec
+from loadgen._siblings import Siblings
 from loadgen.engine._history import History
 from loadgen.engine._recorder import Recorder
 
@@ -13,6 +14,8 @@ class PipelineFace:
         *,
         backfill: bool = False,
         history: History | None = None,
+        barriers: bool = False,
+        siblings: Siblings | None = None,
     ) -> None: ...
     @property
     def room(self) -> int: ...

@@ -8,6 +8,7 @@ from loadgen._request import PHASE_NAMES
 from loadgen._buffer cimport Cursor
 from loadgen._codec cimport Codec
 from loadgen._request cimport Request
+from loadgen._siblings cimport Siblings
 from loadgen.engine._history cimport History
 from loadgen.engine._lane cimport Lane, has_requeued, take_requeued
 from loadgen.engine._pipeline cimport (
@@ -34,12 +35,13 @@ cdef class PipelineFace:
     cdef Codec codec
 
     def __cinit__(self, Codec codec, Recorder recorder, uint32_t depth, int64_t timeout_ns, *, bint backfill=False,
-                  History history=None, bint barriers=False):
+                  History history=None, bint barriers=False, Siblings siblings=None):
         pipeline_init(&self.p, depth, timeout_ns, codec.commands.number("noop") if barriers else -1)
         self.codec = codec
         self.recorder = recorder
         # Tests take owed keys out only now and then.
-        self.lane = Lane(recorder, max(depth, <uint32_t>OWED), backfill=backfill, history=history)
+        self.lane = Lane(recorder, max(depth, <uint32_t>OWED), backfill=backfill, history=history,
+                         siblings=siblings)
 
     def __dealloc__(self):
         pipeline_free(&self.p)

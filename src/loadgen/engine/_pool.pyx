@@ -142,7 +142,8 @@ cdef class Pool(Watcher):
         self.n_connections += 1
         cdef int barrier = self.codec.commands.first(BARRIER) if plan.target.memcache.quiet else -1
         pipeline_init(&c.pipe, plan.wire.pipeline_depth, plan.wire.request_timeout_ns, barrier)
-        connection_init(c, plan.wire.pipeline_depth, self.longest_request(plan), plan.workload.value_bytes >= SPLICE)
+        connection_init(c, plan.wire.pipeline_depth, self.longest_request(plan),
+                        self.codec.siblings.most if plan.workload.value_bytes >= SPLICE else 0)
         c.pipe.pushes = &self.pushes
         c.server = server
         c.reads_only = reads_only
@@ -155,7 +156,7 @@ cdef class Pool(Watcher):
         self.n_connections += 1
         self.n_parked += 1
         pipeline_init(&c.pipe, 1, plan.wire.request_timeout_ns, -1)
-        connection_init(c, 1, self.longest_request(plan), False)
+        connection_init(c, 1, self.longest_request(plan), 0)
         c.pipe.pushes = &self.pushes
         c.server = server
         c.sink = <void *>sink
@@ -197,7 +198,10 @@ cdef class Pool(Watcher):
             return self.codec.longest + asking
         # The bytes that a codec puts around a key or credentials fit in two blocks. A password may be long.
         credentials = len(plan.target.username.encode()) + len(plan.target.password.encode())
-        return asking + 2 * BLOCK + MARK_BYTES + max(plan.workload.keyspace.length, credentials)
+        # Of several keys, each has a block around it.
+        keys = plan.workload.keys_per_request
+        names = plan.workload.keyspace.length * keys + BLOCK * (keys - 1)
+        return asking + 2 * BLOCK + MARK_BYTES + max(names, credentials)
 
     cdef void on_timer(self) noexcept:
         self.sender.on_timer()

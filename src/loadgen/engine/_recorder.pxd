@@ -12,6 +12,8 @@ cdef struct Tally:
     int64_t planned     # the sum of `ended`, once no request is open
     int64_t ended[ENDS]
     int64_t outcomes[OUTCOMES]  # requests that were answered well, by the reply's outcome
+    int64_t keys        # of several keys each, in requests that were answered well
+    int64_t keys_found  # those that were found, or stored
     int64_t late        # timeouts that were answered later
     int64_t unsent      # timeouts, lost and unfinished requests whose last byte was never sent
 
@@ -71,6 +73,8 @@ cdef class Recorder(Sink):
     # Reset a phase, for another load in the same process.
     cdef void clear(self, int phase) noexcept nogil
 
+    # Count the keys of a request of several that was answered well.
+    cdef void note_keys(self, const Request *r, int keys, int found) noexcept nogil
     # Record the latencies of a request that was not answered well.
     cdef void note_failed(self, Account *account, const Request *r, End how, bint sent, int64_t now_ns) noexcept nogil
 

@@ -66,6 +66,11 @@ cdef class Recorder(Sink):
     cdef void ended(self, const Request *r, End how, bint sent, int64_t now_ns) noexcept nogil:
         self.note_ended(r, how, sent, now_ns)
 
+    cdef void note_keys(self, const Request *r, int keys, int found) noexcept nogil:
+        cdef Tally *tally = &self.accounts[r.phase * self.commands + r.command].tally
+        tally.keys += keys
+        tally.keys_found += found
+
     cdef void note_failed(self, Account *account, const Request *r, End how, bint sent, int64_t now_ns) noexcept nogil:
         if how == ANSWERED_WITH_ERROR:
             counts_record(&account.failed, now_ns - r.intended_ns)
@@ -216,4 +221,5 @@ cdef dict tally(const Tally *t, const Command *row):
     ended = {name: t.ended[end] for end, name in enumerate(END_NAMES)}
     hits = t.outcomes[row.hit] if row.hit != NO_OUTCOME else 0
     misses = t.outcomes[row.miss] if row.miss != NO_OUTCOME else 0
-    return {"planned": t.planned, **ended, "hits": hits, "misses": misses, "late": t.late, "unsent": t.unsent}
+    return {"planned": t.planned, **ended, "hits": hits, "misses": misses, "keys": t.keys,
+            "keys_found": t.keys_found, "late": t.late, "unsent": t.unsent}

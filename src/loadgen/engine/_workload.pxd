@@ -21,6 +21,7 @@ cdef class Workload:
 cdef struct Part:
     int command
     uint64_t below    # a draw of 64 bits below this, and not below an earlier part's, is this command's
+    uint64_t counters  # its keys are so many counters; 0: they are those that were drawn
     double share      # of the requests that the earlier parts leave
 
 
@@ -83,6 +84,7 @@ cdef class Mix(Workload):
     cdef Draws draws
     cdef Commands table
     cdef int lane               # only keys of this lane are taken
+    cdef uint64_t counters      # the number of counters; 0: as many as keys
 
     # Set the weights, of which one at least is above 0.
     cdef int weigh(self, weights) except -1

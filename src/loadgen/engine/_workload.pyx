@@ -8,6 +8,7 @@ from libc.stdlib cimport calloc, free
 
 cimport cython
 
+from loadgen._request cimport INCREMENT
 from loadgen.engine._keys cimport Zipf
 from loadgen.engine._random cimport Random, random_next, random_seed
 
@@ -181,14 +182,16 @@ cdef class Draws:
 cdef class Mix(Workload):
     """Commands by weight, and the keys of one lane, which takes them from the draws of all.
 
-    `weights` are (name of a command of the table, weight): non-negative numbers, of which at least one is above 0.
+    `weights` are (name of a command of the table, weight): non-negative numbers, of which at least one is above 0. The
+    counter of a key is that of its id, modulo `counters`; 0: each key has a counter.
     """
 
-    def __cinit__(self, weights, Draws draws not None, int lane, uint64_t seed, table=None):
+    def __cinit__(self, weights, Draws draws not None, int lane, uint64_t seed, table=None, uint64_t counters=0):
         random_seed(&self.random, seed, COMMAND_STREAM)
         self.draws = draws
         self.table = Commands() if table is None else table
         self.lane = lane
+        self.counters = counters
         self.weigh(weights)
 
     cdef int weigh(self, weights) except -1:
@@ -203,6 +206,7 @@ cdef class Mix(Workload):
                 continue
             part = &self.parts[self.n_parts]
             part.command = self.table.number(name)
+            part.counters = self.counters if self.table.rows[part.command].kind == INCREMENT else 0
             part.share = weight / (total - before)
             before += weight
             # A threshold of 2**64 itself does not fit; the last part's threshold is not used.
@@ -260,6 +264,8 @@ cdef inline void assign(Mix mix, Request *ring, uint32_t mask, uint32_t at, cons
             while part != &mix.parts[last] and draw >= part.below:
                 part += 1
         r.command = part.command
+        if part.counters:
+            r.key %= part.counters
     mix.random = random
 
 

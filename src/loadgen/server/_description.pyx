@@ -18,6 +18,9 @@ cdef tuple COMMAND_TABLE = (
     ("psetex", 4, "write denyoom", 1, 1, "string", "Sets the value of a key and its time to live in milliseconds."),
     ("unlink", -2, "write fast", 1, -1, "generic", "Deletes keys."),
     ("exists", -2, "readonly fast", 1, -1, "generic", "Counts the keys that exist."),
+    ("mget", -2, "readonly fast", 1, -1, "string", "Returns the values of keys."),
+    ("mset", -3, "write denyoom", 1, -1, "string", "Sets the values of keys."),
+    ("incr", 2, "write denyoom fast", 1, 1, "string", "Adds 1 to a number, from 0 on."),
     ("expire", -3, "write fast", 1, 1, "generic", "Sets a key's time to live in seconds."),
     ("pexpire", -3, "write fast", 1, 1, "generic", "Sets a key's time to live in milliseconds."),
     ("ttl", 2, "readonly fast", 1, 1, "generic", "Returns a key's time to live in seconds."),
@@ -54,7 +57,7 @@ cdef list command_entry(tuple row):
         return None
     name, arity, flags, first, last, _, _ = row
     none = frozenset()
-    return [name.encode(), arity, frozenset(flags.split()), first, last, 1 if first else 0, none, [], [], []]
+    return [name.encode(), arity, frozenset(flags.split()), first, last, 2 if name == "mset" else 1 if first else 0, none, [], [], []]
 
 
 cdef dict config_values(Service service):

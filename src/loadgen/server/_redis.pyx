@@ -3,6 +3,7 @@
 """The built-in server's Redis commands. Source: the replies of redis-server 7.0, which tests compare byte by byte."""
 
 import fnmatch
+import re
 import time
 
 from cpython.bytes cimport PyBytes_AS_STRING
@@ -235,6 +236,46 @@ def _exists(RedisConnection c, list args):
             c.service.hits[number] += 1
             found += 1
     c.integer(found)
+
+
+_INTEGER = re.compile(rb"0|-?[1-9][0-9]*")
+
+
+def _mget(RedisConnection c, list args):
+    cdef int number = COMMAND_NUMBERS[b"MGET"]
+    cdef Item *item
+    values = []
+    for key in args[1:]:
+        item = c.service.store.find(PyBytes_AS_STRING(<bytes>key), len(key), c.service.now_ms)
+        if item == NULL:
+            c.service.misses[number] += 1
+        else:
+            c.service.hits[number] += 1
+        values.append(None if item == NULL else value_of(item))
+    c.answer(values)
+
+
+def _mset(RedisConnection c, list args):
+    if not len(args) & 1:
+        return c.wrong_arity(b"mset")
+    for key, value in zip(args[1::2], args[2::2]):
+        if not c.service.store.put(PyBytes_AS_STRING(<bytes>key), len(key), value, 0, 0):
+            return c.out_of_memory()
+    c.ok()
+
+
+def _incr(RedisConnection c, list args):
+    cdef Item *item = peek(c, args[1])
+    cdef bytes old = b"0" if item == NULL else value_of(item)
+    if not _INTEGER.fullmatch(old) or not -2**63 <= int(old) < 2**63:
+        return c.error(b"ERR value is not an integer or out of range")
+    if int(old) == 2**63 - 1:
+        return c.error(b"ERR increment or decrement would overflow")
+    new = str(int(old) + 1).encode()
+    if not c.service.store.put(PyBytes_AS_STRING(<bytes>args[1]), len(args[1]), new, 0 if item == NULL else item.flags,
+                               0 if item == NULL else item.expires_at_ms):
+        return c.out_of_memory()
+    c.integer(int(new))
 
 
 def _expire(RedisConnection c, list args):
@@ -486,7 +527,8 @@ def _info(RedisConnection c, list args):
 
 
 _FUNCTIONS = {
-    "get": _get, "set": _set, "psetex": _psetex, "del": _del, "unlink": _del, "exists": _exists, "expire": _expire,
+    "get": _get, "set": _set, "psetex": _psetex, "del": _del, "unlink": _del, "exists": _exists, "mget": _mget,
+    "mset": _mset, "incr": _incr, "expire": _expire,
     "pexpire": _expire,
     "ttl": _ttl, "pttl": _ttl, "persist": _persist, "ping": _ping, "echo": _echo, "hello": _hello, "auth": _auth,
     "select": _select, "client": _client, "quit": _quit, "reset": _reset, "info": _info, "config": _config,

@@ -37,11 +37,14 @@ TESTS = {
     "ping_mbulk": PING,
     "set": NamedTest("SET", Weights(set=1)),
     "get": NamedTest("GET", Weights(get=1)),
+    "incr": NamedTest("INCR", Weights(incr=1)),
+    "mset": NamedTest("MSET (10 keys)", Weights(mset=1)),
+    "mget": NamedTest("MGET (10 keys)", Weights(mget=1)),
 }
 
 LACKING = (
-    *("ping_inline", "incr", "lpush", "rpush", "lpop", "rpop", "sadd", "hset", "spop", "zadd", "zpopmin", "lrange"),
-    *("lrange_100", "lrange_300", "lrange_500", "lrange_600", "mset", "mget", "xadd", "function_load", "fcall"),
+    *("ping_inline", "lpush", "rpush", "lpop", "rpop", "sadd", "hset", "spop", "zadd", "zpopmin", "lrange"),
+    *("lrange_100", "lrange_300", "lrange_500", "lrange_600", "xadd", "function_load", "fcall"),
 )
 """Tests of redis-benchmark and valkey-benchmark that loadgen does not have."""
 

@@ -464,6 +464,14 @@ class Keyspace(Table):
         le=2**53 - 1,
         description="Number of keys; at most 16 to the power of length, without the prefix.",
     )
+    counters: Annotated[int, Field(ge=1, le=2**53 - 1), COUNT_IN_TEXT] | None = Field(
+        default=None,
+        description=(
+            "Number of counters that INCR adds to, which have keys of their own: counter: and a key. "
+            "Default: one of each key, as always where keys have owners."
+        ),
+        examples=[1000],
+    )
     distribution: Literal["uniform", "zipf"] = Field(
         default="uniform",
         description='Popularity of the keys: "uniform" (all alike) or "zipf" (few keys far more than the rest).',
@@ -645,6 +653,15 @@ class Workload(Table):
         default=1.0,
         gt=0,
         description="The share of keys whose requests are written to the history, each key's all or none.",
+    )
+    keys_per_request: Count = Field(
+        default=10,
+        ge=1,
+        le=64,
+        description=(
+            "Number of keys of each MGET and MSET: a key and those behind it. Where keys have owners, all of a request "
+            "have the same, in a cluster the same slot; a slot with fewer keys has requests of fewer."
+        ),
     )
     keyspace: Keyspace = Field(default_factory=Keyspace)
     commands: Commands = Field(default_factory=Commands)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from loadgen.command import COUNTING, OF_SEVERAL_KEYS
 from loadgen.config.tables import schema
 from loadgen.config.tables.cpu_list import parse_cpu_list
 from loadgen.config.tables.password import password, sentinel_password
@@ -83,9 +84,11 @@ def resolve(config: Config, cpus: tuple[int, ...] = ()) -> Plan:
                 distribution=workload.keyspace.distribution,
                 zipf_exponent=workload.keyspace.zipf_exponent,
                 prefix=workload.keyspace.prefix,
+                counters=_counters(workload),
             ),
             weights=workload.commands.weights.lowest_terms,
             value_bytes=workload.values.length,
+            keys_per_request=_keys_per_request(workload),
             ttl_ns=workload.values.ttl,
             prefill=workload.prefill,
             prefill_timeout_ns=workload.prefill_timeout,
@@ -104,6 +107,19 @@ def resolve(config: Config, cpus: tuple[int, ...] = ()) -> Plan:
         workers=_workers(config, seed, cpus),
         history=_history(workload),
     )
+
+
+def _keys_per_request(workload: schema.Workload) -> int:
+    """Return the keys of a request of several; 1 where there is no such request."""
+    weights = workload.commands.weights
+    return workload.keys_per_request if any(weights[name] for name in OF_SEVERAL_KEYS) else 1
+
+
+def _counters(workload: schema.Workload) -> int:
+    """Return the number of counters; 0 where there are none, or one of each key."""
+    counters, weights = workload.keyspace.counters, workload.commands.weights
+    sends = any(weights[name] for name in COUNTING)
+    return counters if sends and counters is not None and counters < workload.keyspace.count else 0
 
 
 def _life(connection: schema.Connection) -> Life:

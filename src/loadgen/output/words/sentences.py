@@ -8,6 +8,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Callable, Mapping
 
+from loadgen.command import OF_SEVERAL_KEYS
 from loadgen.escape import printable
 from loadgen.events import Configured, HistoryKept, LoadEnded, Result, Sample, SearchEnded, per_s
 from loadgen.judge.verdict import VerdictLimits
@@ -80,7 +81,9 @@ def mix(plan: Plan, spell: Spell = str) -> str:
     if not plan.target.speaks.has_keys:
         return "PING"
     shares = {command: f"{100 * share:.3g}" for command, share in plan.workload.weights.shares.items()}
-    return ", ".join(f"{figures.percent(share, spell)} {command.upper()}" for command, share in shares.items())
+    keys = f" of {figures.plural(plan.workload.keys_per_request, 'key', spell)}"
+    names = {command: f"{command.upper()}{keys * (command in OF_SEVERAL_KEYS)}" for command in shares}
+    return ", ".join(f"{figures.percent(share, spell)} {names[command]}" for command, share in shares.items())
 
 
 def keyspace(plan: Plan, spell: Spell = str) -> str:

@@ -11,14 +11,16 @@ from loadgen.judge.check import Check, Checked, Level
 from loadgen.plan import KeptHistory
 from loadgen.record.read.fields import Fields
 from loadgen.record.read.latency import shown
-from loadgen.record.schema.accounts import CONNECTION_COUNTS, TALLY_NAMES
+from loadgen.record.schema.accounts import CONNECTION_COUNTS, OF_KEYS, TALLY_NAMES
 from loadgen.slo import Attainment, Evaluation, Objective
 from loadgen.snapshot import ConnectionCounts, HistoryCounts, Snapshot, Tally
 
 
 def tally(record: Fields) -> Tally:
     names = {field.name: record.named(TALLY_NAMES.get(field.name, field.name), field.name) for field in fields(Tally)}
-    return Tally(**{field: record.count(name) for field, name in names.items()})
+    return Tally(
+        **{field: int(record.may(name, 0)) if field in OF_KEYS else record.count(name) for field, name in names.items()}
+    )
 
 
 def commands(record: Fields) -> dict[str, Tally]:

@@ -21,6 +21,12 @@ COUNTS = part(
         dict.fromkeys(("done", "not_done"), COUNT),
         "of `ok`: found, stored, deleted or answered, and not (GET and DELETE not found, SET not stored)",
     ),
+    fields(
+        dict.fromkeys(("keys", "keys_found"), COUNT),
+        "of a command of several keys: the keys of the requests in `ok`, and those of them that were found or stored; "
+        "only where there are any",
+        optional=("keys", "keys_found"),
+    ),
     field("error_replies", COUNT, "answered by an error"),
     field(
         "error_classes",
@@ -42,9 +48,10 @@ TALLY_NAMES = {"errors": "error_replies", "hits": "done", "misses": "not_done"}
 """The fields of a Tally that have another name in records: there, as in crucible's, `errors` are all failed requests,
 and `hits` and `misses` are of GETs."""
 
-TALLY: Schema = {name: shape for name, shape in COUNTS.shapes.items() if name != "error_classes"}
+OF_KEYS = ("keys", "keys_found")
+TALLY: Schema = {name: shape for name, shape in COUNTS.shapes.items() if name not in ("error_classes", *OF_KEYS)}
 """The fields of COUNTS for one command."""
-COMMANDS = map_of(object_of(TALLY))
+COMMANDS = map_of(object_of(TALLY, dict.fromkeys(OF_KEYS, COUNT)))
 TOTALS = object_of(
     {"sent": COUNT, "received": COUNT, "commands": map_of(object_of({"sent": COUNT, "received": COUNT}))}
 )

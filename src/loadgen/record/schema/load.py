@@ -22,6 +22,8 @@ LOAD: Schema = {
     "weights": object_of(
         dict.fromkeys(ALWAYS_STORED, COUNT), dict.fromkeys([name for name in MIXED if name not in ALWAYS_STORED], COUNT)
     ),
+    "keys_per_request": COUNT,
+    "counters": COUNT,
     "prefill": TRUTH,
     "backfill_on_miss": TRUTH,
     "arrival": {"enum": ["constant", "poisson"]},

@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from loadgen.events import HistoryKept, LoadEnded, SearchEnded
-from loadgen.record.schema.accounts import CONNECTION_COUNTS, TALLY_NAMES
+from loadgen.record.schema.accounts import CONNECTION_COUNTS, OF_KEYS, TALLY_NAMES
 from loadgen.record.write.latency import in_ns
 from loadgen.record.write.spelling import codes, tallied, text, words
 from loadgen.snapshot import Snapshot, Tally
@@ -14,7 +14,9 @@ from loadgen.snapshot import Snapshot, Tally
 
 def counts(tally: Tally) -> dict[str, int]:
     """Return every field of the tally."""
-    return {TALLY_NAMES.get(name, name): count for name, count in asdict(tally).items()}
+    return {
+        TALLY_NAMES.get(name, name): count for name, count in asdict(tally).items() if tally.keys or name not in OF_KEYS
+    }
 
 
 def all_counts(measured: Snapshot) -> dict[str, Any]:
