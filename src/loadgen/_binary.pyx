@@ -94,7 +94,7 @@ cdef class MemcacheBinary(Codec):
     Keys begin with `prefix`, which `key_length` includes. `commands` is the run's table. `run` is the number that
     values are marked with (`_mark`), or 0. Keys that are written live for `ttl_s`; 0: for ever. With `quiet`, the
     requests of a load are silent. With `return_key`, the reply to a read has the key, which is compared. Commands that
-    log in do so by SASL PLAIN. A counter's key is `counter:` and a key, and a counter that is not there is created at 0.
+    log in do so by SASL PLAIN. A counter's key is `counter:` and a key; a counter that is not there is created at 0.
     Raises ValueError for a keyspace that cannot be.
     """
 

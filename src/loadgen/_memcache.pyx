@@ -44,8 +44,8 @@ cdef class Memcache(Codec):
     Keys begin with `prefix`, which `key_length` includes. The prefix is part of the templates, so that it costs a
     request nothing. `commands` is the run's table. `run` is the number that values are marked with (`_mark`), or 0.
     Keys that are written live for `ttl_s`; 0: for ever. With `quiet`, a load's sets and deletes are silent. Commands
-    that log in send the credentials as memcached's option -Y wants them. `siblings` are the keys of requests of several.
-    A counter's key is `counter:` and a key. Raises ValueError for a keyspace that cannot be.
+    that log in send the credentials as memcached's option -Y wants them. `siblings` are the keys of requests of
+    several. A counter's key is `counter:` and a key. Raises ValueError for a keyspace that cannot be.
     """
 
     def __cinit__(self, int key_length=16, Py_ssize_t value_bytes=64, *, bytes prefix=b"", commands=None, run=0,
@@ -135,10 +135,10 @@ cdef class Memcache(Codec):
         return at + 2 - out
 
     cdef Py_ssize_t encode_keys(self, uint64_t key, char *out) noexcept nogil:
-        cdef int prefix_length = self.head[READ].length - 4, i
+        cdef int prefix_length = self.head[READ].length - 4, _i
         cdef char *at = out + 3
         memcpy(out, b"get", 3)
-        for i in range(self.siblings.size(key)):
+        for _i in range(self.siblings.size(key)):
             at[0] = c' '
             memcpy(at + 1, self.head[READ].bytes + 4, prefix_length)
             at += 1 + prefix_length
@@ -285,7 +285,7 @@ cdef class Memcache(Codec):
 
     cdef bint note_found(self, Decoder *d, const char *at, const char *end) noexcept nogil:
         cdef int prefix_length = self.head[READ].length - 4
-        cdef int keys, i
+        cdef int keys, _i
         cdef bint found
         if d.asked == NULL:
             d.found |= <uint64_t>1 << d.index
@@ -295,7 +295,7 @@ cdef class Memcache(Codec):
             return False
         keys = self.siblings.size(d.asked.key)
         # Servers answer in the order of the keys; a proxy before several may not.
-        for i in range(keys):
+        for _i in range(keys):
             found = is_id(at + prefix_length, d.key, self.id_length)
             if found:
                 if d.found >> d.index & 1:

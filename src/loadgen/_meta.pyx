@@ -58,7 +58,8 @@ cdef class MemcacheMeta(Codec):
     values are marked with (`_mark`), or 0. Keys that are written live for `ttl_s`; 0: for ever. With `quiet`, the
     requests of a load are silent. `get_flags` are flags of `mg` without a token, `v` for the value among them; with
     `return_key` there is `k` as well, and the key is compared. Commands that log in send the credentials as memcached's
-    option -Y wants them. A counter's key is `counter:` and a key, and a counter that is not there is created at 0. Raises ValueError for a keyspace that cannot be, and for `quiet` without `opaque`.
+    option -Y wants them. A counter's key is `counter:` and a key, and a counter that is not there is created at 0.
+    Raises ValueError for a keyspace that cannot be, and for `quiet` without `opaque`.
     """
 
     def __cinit__(self, int key_length=16, Py_ssize_t value_bytes=64, *, bytes prefix=b"", commands=None, run=0,

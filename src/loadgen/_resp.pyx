@@ -192,13 +192,13 @@ cdef class Resp(Codec):
         return at + 2 - out
 
     cdef Py_ssize_t encode_many(self, bint writes, uint64_t key, const char *value, char *out) noexcept nogil:
-        cdef int keys = self.siblings.size(key), i
+        cdef int keys = self.siblings.size(key), _i
         cdef char *at = out
         at[0] = c'*'
         at = write_count(at + 1, 1 + (2 * keys if writes else keys))
         memcpy(at, b"\r\n$4\r\nMSET\r\n" if writes else b"\r\n$4\r\nMGET\r\n", 12)
         at += 12
-        for i in range(keys):
+        for _i in range(keys):
             memcpy(at, self.each_key, BLOCK)
             at += self.each_key_length
             write_key(at, key, self.id_length)

@@ -11,6 +11,7 @@ import pytest
 
 from loadgen.engine._ketama import Ketama
 from loadgen.engine._keys import Keys, Zipf
+from loadgen.engine._slots import Slots
 from loadgen.engine._workload import Draws, Mix
 
 COMMANDS = ("get", "set", "delete")
@@ -119,3 +120,19 @@ def test_a_lane_that_takes_no_keys_holds_up_no_other() -> None:
 def test_weights_that_are_none_are_refused(weights: tuple[int, int, int]) -> None:
     with pytest.raises(ValueError, match="weights"):
         workload(weights)
+
+
+def test_a_lane_that_has_lost_every_key_takes_keys_of_others() -> None:
+    """A schedule's requests are due whoever has the keys: their node names it. Otherwise draws would go on for ever."""
+    slots = Slots(16, b"", 2, [(0, 16_383, 0)])
+    draws = Draws(Keys(1000, 1), slots)
+    lost, heir = (Mix((("get", 1),), draws, lane, 1) for lane in (1, 0))
+    assert len({key for _, key in lost.drawn(100)}) > 50
+    assert len({key for _, key in heir.drawn(100)}) > 50
+
+
+def test_counters_are_ids_modulo_their_number() -> None:
+    draws = Draws(Keys(1000, 1), Ketama(ONE, 16, 1000))
+    drawn = Mix((("get", 1), ("incr", 1)), draws, 0, 1, None, 7).drawn(2000)
+    assert {key for command, key in drawn if command == "incr"} == set(range(7))
+    assert len({key for command, key in drawn if command == "get"}) > 500

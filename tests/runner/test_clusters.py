@@ -17,6 +17,7 @@ import loadgen
 from loadgen.errors import TargetError
 from loadgen.events import Event, TopologyChanged
 from loadgen.topology.found import of_shards
+from loadgen.verify.world.cluster.slots import slot_of
 
 SLOTS = 16_384
 
@@ -42,6 +43,53 @@ def test_every_shard_gets_its_share_and_the_nodes_count_what_was_sent(cluster: R
     for node in nodes.values():
         assert node.ok == pytest.approx(result.measured.total.ok / 3, rel=0.1)
     assert dict(result.measured.redirects) == {}
+
+
+def test_keys_of_a_request_have_one_slot(cluster: RealCluster) -> None:
+    before = cluster.commandstats()
+    mix = [f"workload.commands.{name}={weight}" for name, weight in (("mget", 30), ("mset", 30), ("incr", 30))]
+    keys = ("workload.keyspace.count=60000", "workload.keys_per_request=4", "workload.prefill=true")
+    result, _ = load(cluster.endpoints[0], *mix, *keys, "general.requests=6000", "general.warmup=0s")
+    total, tallies = result.measured.total, result.measured.tallies
+    # No CROSSSLOT, no redirect, and no missing key.
+    assert (total.ok, dict(result.measured.redirects), tallies["mget"].misses) == (6000, {}, 0)
+    # 60,000 keys are 3 or 4 a slot: a slot with fewer than four has shorter requests.
+    for name in ("mget", "mset"):
+        assert 2 * tallies[name].ok < tallies[name].keys < 4 * tallies[name].ok
+        assert tallies[name].keys_found == tallies[name].keys
+    counted = {node: cluster.commandstats()[node.endpoint] for node in cluster.masters()}
+    for name in ("mget", "mset", "incr"):
+        executed = sum(stats.get(name, 0) - before[node.endpoint].get(name, 0) for node, stats in counted.items())
+        assert executed == result.overall.tallies[name].sent
+    # Each counter has the slot of its key.
+    for name in cluster.masters()[0].ask("KEYS", "counter:*")[:50]:
+        assert slot_of(bytes(name)) == slot_of(bytes(name)[9:-1])
+
+
+def test_requests_of_several_keys_wait_while_their_slot_moves(cluster: RealCluster) -> None:
+    keys = ('workload.keyspace.prefix="{moving}:"', "workload.keyspace.count=500", "workload.prefill=true")
+    moving = slot_of(b"{moving}:")
+    source = cluster.owner_of(moving)
+    target = next(node for node in cluster.masters() if node is not source)
+
+    def tried_again() -> bool:
+        return any(b"errorstat_TRYAGAIN" in bytes(node.ask("INFO", "errorstats")) for node in (source, target))
+
+    def move() -> None:
+        with cluster.migrating([moving], target) as migration:
+            migration.move(250)
+            # Requests whose keys are on both nodes are refused by both.
+            wait_until(tried_again, "a node has said TRYAGAIN")
+
+    source.ask("CONFIG", "RESETSTAT")
+    mix = ("workload.commands.mget=1", "workload.commands.mset=1", "workload.commands.get=0", "workload.commands.set=0")
+    settings = ("general.duration=1s", "workload.rate_limit=1000", "general.warmup=0s")
+    result, _ = load(source.endpoint, *keys, *mix, *settings, meanwhile=move)
+    total = result.measured.total
+    assert (total.ok, total.errors, total.lost) == (total.planned, 0, 0)
+    assert result.measured.tallies["mget"].misses == 0
+    assert result.overall.redirects["tryagain"] > 0
+    cluster.migrate([moving], source)
 
 
 def test_reads_from_replicas_are_answered_by_replicas_and_keep_the_mix(cluster: RealCluster) -> None:

@@ -95,6 +95,30 @@ def test_redis_counts_what_was_sent(way: str, ways: tuple[RealServer, dict[str, 
     assert counted == redis_calls_of(sent(result))
 
 
+SEVERAL = ("workload.commands.mget=20", "workload.commands.mset=10", "workload.commands.incr=10")
+
+
+@pytest.mark.parametrize("settings", [(), ("workload.values.length=20000", "workload.keys_per_request=3")])
+def test_redis_counts_requests_of_several_keys(
+    settings: tuple[str, ...], ways: tuple[RealServer, dict[str, list[str]]]
+) -> None:
+    server, ways_there = ways
+    server.redis().flushall()
+    before = redis_calls(server)
+    result = ran(*ways_there["plain"], *SEVERAL, "workload.commands.delete=0", *settings)
+    counted = {name: count - before.get(name, 0) for name, count in redis_calls(server).items()}
+    assert {name: count for name, count in counted.items() if count} == redis_calls_of(sent(result))
+    each = 3 if settings else 10
+    mget, mset, incr = (result.measured.tallies[name] for name in ("mget", "mset", "incr"))
+    # Every key was written before, and none removed.
+    assert (mget.hits, mget.keys, mget.keys_found) == (mget.ok, each * mget.ok, each * mget.ok)
+    assert (mset.hits, mset.keys) == (mset.ok, each * mset.ok)
+    counters = server.redis().keys("counter:*")
+    assert sum(int(str(server.redis().get(name), "ascii")) for name in counters) == incr.ok
+    lengths = {server.redis().strlen(name) for name in server.redis().keys("0*")}
+    assert lengths == {20_000 if settings else 64}
+
+
 @pytest.fixture(scope="module")
 def memcached() -> Iterator[RealServer]:
     with RealServer.memcached() as server:
@@ -126,3 +150,28 @@ def test_memcached_counts_what_was_sent(way: tuple[str, ...], memcached: RealSer
     assert counted["cmd_get"] == requests["get"]
     assert counted["cmd_set"] == requests["set"]
     assert counted["delete_hits"] + counted["delete_misses"] == requests["delete"]
+
+
+@pytest.mark.skipif(shutil.which("memcached") is None, reason="memcached is not installed")
+@pytest.mark.parametrize("protocol", ["memcache", "memcache-meta", "memcache-binary"])
+@pytest.mark.parametrize("quiet", ["false", "true"])
+def test_memcached_counts_each_key_and_each_increment(protocol: str, quiet: str, memcached: RealServer) -> None:
+    has_mget = protocol == "memcache"
+    mix = ("workload.commands.incr=30", f"workload.commands.mget={20 * has_mget}", f"target.memcache.quiet={quiet}")
+    prefix = f"workload.keyspace.prefix={json.dumps(protocol[9:] + quiet[0] + ':')}"
+    before, _ = memcached_stats(memcached.port)
+    result = ran(endpoint(f"{HOST}:{memcached.port}"), setting("target.protocol", protocol), *mix, prefix)
+    after, _ = memcached_stats(memcached.port)
+    requests, tallies = sent(result), result.measured.tallies
+    counted = {name: after[name] - before[name] for name in ("cmd_get", "cmd_set", "incr_hits", "incr_misses")}
+    assert counted["cmd_get"] == requests["get"] + (10 * requests["mget"] if has_mget else 0)
+    # The text protocol creates a counter by an add; in the others, the increment itself does, which is neither a hit
+    # nor a set.
+    created = requests["incr"] - counted["incr_hits"] - counted["incr_misses"]
+    if has_mget:
+        assert (created, counted["incr_misses"]) == (0, tallies["incr"].misses)
+        assert 0 < tallies["incr"].misses <= requests["add"] + tallies["incr"].ok
+        assert counted["cmd_set"] == requests["set"] + requests["add"]
+    else:
+        assert 0 < created <= 200
+        assert (tallies["incr"].misses, counted["incr_misses"]) == (0, 0)

@@ -140,6 +140,9 @@ def redis_calls_of(sent: dict[str, int]) -> dict[str, int]:
         "auth": "auth",
         "select": "select",
         "readonly": "readonly",
+        "mget": "mget",
+        "mset": "mset",
+        "incr": "incr",
     }
     calls: dict[str, int] = {}
     for command, count in sent.items():

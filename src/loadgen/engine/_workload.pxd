@@ -61,12 +61,13 @@ cdef class Draws:
     cdef bint *apart            # by lane; owned
     cdef int waiting            # lanes that have got fewer keys than they asked for, since the others are behind
     cdef bint *waits            # which these are; owned
+    cdef bint *barren           # lanes for which no key was drawn, however often: they take any key; owned
 
     # Take keys off shelves of lanes that they no longer belong to.
     cdef void sort(self) noexcept nogil
 
-    # Set the next n keys of a lane, to which some key belongs, and return n; less with `together`, when the others are
-    # behind.
+    # Set the next n keys of a lane, and return n; less with `together`, when the others are behind. A lane to which no
+    # key belongs any more gets keys of others.
     cdef int take(self, int lane, uint64_t *keys, int n) noexcept nogil
     # True when a lane that is not apart has `enough` keys.
     cdef bint is_ahead(self, uint32_t enough) noexcept nogil

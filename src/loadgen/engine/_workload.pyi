@@ -23,6 +23,7 @@ class Mix(Workload):
         lane: int,
         seed: int,
         table: Commands | None = None,
+        counters: int = 0,
     ) -> None: ...
     def drawn(self, n: int) -> list[tuple[str, int]]: ...
 

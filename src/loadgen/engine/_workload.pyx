@@ -22,6 +22,10 @@ cdef enum:
     DRAWN_AT_ONCE = 4 * FILLED_AT_ONCE  # by the face for tests
 
 
+# After so many draws without a key for a lane, all of its keys have gone to other nodes.
+cdef enum:
+    IN_VAIN = 1 << 14
+
 # So many of the most popular keys are looked up one by one; the others are assumed to be spread as evenly as all keys.
 cdef enum:
     LOOKED_UP = 1 << 20
@@ -80,9 +84,11 @@ cdef class Draws:
         self.shelves = <Shelf *>calloc(self.lanes, sizeof(Shelf))
         self.apart = <bint *>calloc(self.lanes, sizeof(bint))
         self.waits = <bint *>calloc(self.lanes, sizeof(bint))
+        self.barren = <bint *>calloc(self.lanes, sizeof(bint))
         if lanes:
             self.seats = <Seat *>calloc(route.lanes * SEATS, sizeof(Seat))
-        if self.shelves == NULL or self.apart == NULL or self.waits == NULL or lanes and self.seats == NULL:
+        if (self.shelves == NULL or self.apart == NULL or self.waits == NULL or self.barren == NULL
+                or lanes and self.seats == NULL):
             raise MemoryError()
 
     def __dealloc__(self):
@@ -90,6 +96,7 @@ cdef class Draws:
         free(self.seats)
         free(self.apart)
         free(self.waits)
+        free(self.barren)
 
     cdef int divide(self, int shard, parts) except -1:
         cdef Seat *seat = &self.seats[shard * SEATS]
@@ -120,18 +127,25 @@ cdef class Draws:
 
     cdef int take(self, int lane, uint64_t *keys, int n) noexcept nogil:
         cdef Shelf *shelf
-        cdef int i
+        cdef int i, draws
         if self.shelves == NULL:
             self.keys.fill(keys, n)
             return n
         shelf = &self.shelves[lane]
         for i in range(n):
-            while shelf.head == shelf.tail:
+            draws = 0
+            while shelf.head == shelf.tail and not self.barren[lane]:
                 if self.together and self.is_ahead(ENOUGH):
                     self.waiting += not self.waits[lane]
                     self.waits[lane] = True
                     return i
                 self.draw()
+                draws += 1
+                self.barren[lane] = draws == IN_VAIN and shelf.head == shelf.tail
+            if shelf.head == shelf.tail:
+                # What the lane still has to send goes to its node, which names the key's own.
+                keys[i] = self.keys.draw()
+                continue
             keys[i] = shelf.keys[shelf.head & SHELVED - 1]
             shelf.head += 1
         return n
@@ -157,6 +171,7 @@ cdef class Draws:
         cdef uint32_t at, end
         cdef int lane
         for lane in range(self.lanes if self.shelves != NULL else 0):
+            self.barren[lane] = False
             shelf = &self.shelves[lane]
             at, end = shelf.head, shelf.tail
             shelf.tail = shelf.head

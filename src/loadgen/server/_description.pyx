@@ -57,7 +57,8 @@ cdef list command_entry(tuple row):
         return None
     name, arity, flags, first, last, _, _ = row
     none = frozenset()
-    return [name.encode(), arity, frozenset(flags.split()), first, last, 2 if name == "mset" else 1 if first else 0, none, [], [], []]
+    step = 2 if name == "mset" else 1 if first else 0
+    return [name.encode(), arity, frozenset(flags.split()), first, last, step, none, [], [], []]
 
 
 cdef dict config_values(Service service):
