@@ -67,6 +67,7 @@ from loadgen.verify.world.cluster.node import REDIRECTS, Session
 from loadgen.verify.world.engine_load import EngineLoad, Ran, Unfinished
 from loadgen.verify.world.lookout import Lookout, found_at_once
 
+REASONED = "every connection that is lost has a reason"
 ONCE = "every write is executed at most once"
 REDIRECTED = "every redirect is counted"
 LEGAL = "the history, with what owners have at the end, is that of a register"
@@ -277,6 +278,9 @@ class _Run:
         misunderstood = {reason: count for reason, count in ran.failures.items() if reason in MISUNDERSTOOD}
         if misunderstood or not {*ran.errors} <= ERROR_CLASSES or ran.total("corrupt"):
             return UNDERSTOOD, f"failures {misunderstood}, error replies {dict(ran.errors)}: {dict(ran.examples)}"
+        ended, explained = ran.connections["closed"] + ran.connections["failed"], sum(ran.failures.values())
+        if ended != explained:
+            return REASONED, f"{ended} connections were lost or could not be opened, and {explained} have a reason"
         twice = [count for count in ledger.written.values() if count > 1]
         if twice:
             return ONCE, f"{len(twice)} values were written more than once, one of them {max(twice)} times"
