@@ -166,6 +166,10 @@ class Progress(Event):
     """The name of the phase's server, where there are several servers."""
     unit: str = ""
     """`requests` for a measure window that a number of requests ends; else empty."""
+    left_ns: int | None = None
+    """The time left at the present rate; None where the rate so far says it."""
+    per_s: Mapping[str, float] = field(default_factory=dict)
+    """By machine, what it does per second of late; empty where one machine does all."""
 
 
 @dataclass(frozen=True, slots=True)

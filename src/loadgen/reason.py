@@ -75,6 +75,8 @@ class Code(StrEnum):
     PART = "part", "how a part of `full` ended"
     HISTORY_TORN = "history-torn", "blocks of a history were not written to their end, and are left out"
     HISTORY_NOT_WHOLE = "history-not-whole", "a worker ended before it had written all of its records to a history"
+    PROCESS_ENDED = "process-ended", "a process that ran seeds of a campaign has ended, and its seeds were run again"
+    MACHINE_LOST = "machine-lost", "a machine that ran a campaign was lost, and its seeds were run by others"
     NO_ARTIFACT = "no-artifact", "the artifact of a failure could not be written"
     GREETING = "greeting", "the server did not answer the greeting as expected, and was used all the same"
     CONFIGURATION = "configuration", "a key of the configuration or an option is not acted on as it stands"

@@ -24,9 +24,11 @@ from run_folders import run_that_passed
 from runs import sets, up_to
 
 from loadgen.cli import job_tests, soaks
+from loadgen.cli.campaigns import parts_of, planned_by
+from loadgen.cli.machines import launcher
 from loadgen.cli.options import parse
 from loadgen.cli.trials import cases_of
-from loadgen.cli.verbs import chaos, jobs, selftest, soak
+from loadgen.cli.verbs import chaos, cloud, jobs, selftest, soak
 from loadgen.jobs.url import parse as storage_url
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmark/*.md")])
@@ -108,6 +110,11 @@ def test_every_loadgen_command_in_the_documents_works(
         # Two servers may differ.
         assert done.status in (0, 1), done.stderr
         assert "passed" in done.stdout
+    elif verb == "cloud":
+        # tests/fleet/test_cloud.py has agents that are launched.
+        given = parse(cloud.syntax_of(more), more)
+        assert launcher(given) is not None
+        assert parts_of(planned_by(given.get("verb") or cloud.DEFAULT, [*cloud.words_of(given)]))
     elif verb == "config":
         assert works(words).stdout
     elif verb in ("compare", "gate"):

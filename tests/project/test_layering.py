@@ -193,10 +193,18 @@ fleet.introduction ← fleet.frame
 fleet.token ← errors
 fleet.stdio ←
 fleet.together ← phase snapshot worker runner
-fleet.agent ← units errors signs worker fleet.frame fleet.introduction fleet.pickled fleet.together
+fleet.leases ← units
+fleet.seed_messages ← fleet.leases verify.account verify.artifact
+fleet.study ← fleet.seed_messages
+fleet.seed_crew ← units errors events reason fleet.leases fleet.seed_messages fleet.study verify.account verify.artifact
+    verify.case verify.ended
+fleet.seed_processes ← fleet.seed_messages
+fleet.source_files ← errors escape fleet.seed_messages
+fleet.agent ← units errors signs worker fleet.frame fleet.introduction fleet.pickled fleet.seed_messages fleet.together
 fleet.link ← units escape worker fleet.agent fleet.frame fleet.introduction fleet.pickled
-fleet.switchboard ← units worker runner fleet.agent fleet.channel fleet.link
-fleet.machine ← units version signs worker host selftest.reach fleet.agent fleet.introduction
+fleet.switchboard ← units runner fleet.agent fleet.channel fleet.link
+fleet.machine ← units version errors signs worker host selftest.reach fleet.agent fleet.introduction
+    fleet.seed_messages fleet.seed_processes
 fleet.launchers.child ← errors escape host fleet.channel
 fleet.launchers.asked ← errors
 fleet.launchers.dask ← version errors escape host fleet.channel fleet.launchers.asked fleet.launchers.child
@@ -569,7 +577,8 @@ selftest.bench ← units errors events judge.verdict selftest.reach runner libra
 # The command.
 cli.options ← units errors escape plan verify.tape verify.kinds
 cli.flags ← command protocol errors escape plan config cli.options
-cli ← fleet.fleet fleet.launchers fleet.launchers.asked fleet.token monitors.plan
+cli ← fleet.leases fleet.seed_crew fleet.seed_messages fleet.study fleet.source_files verify.account worker
+    fleet.fleet fleet.launchers fleet.launchers.asked fleet.token monitors.plan
     errors escape secret severity reason server_address server_plan usage plan events stats judge.judging
     compare.answers selftest.reach faults.operator_thread faults.bench host target.talk runner compare config.tables
     config output cli.options cli.flags version units faults.fault faults.kinds trial.plan trial.workloads
@@ -661,7 +670,7 @@ SANS_IO |= {f"verify.world.{name}" for name in ("_accounts", "_backoff", "_calls
 SANS_IO |= {f"verify.world.{name}" for name in ("_order", "_world", "_network", "_ground")}
 SANS_IO |= {f"verify.world.{name}" for name in ("_proxy", "policy", "proxy", "toxics")}
 SANS_IO |= {"verify._tape", "verify.tape", "verify.case", "verify.shrink", "verify.replay", "verify.campaign"}
-SANS_IO |= {"verify.account"}
+SANS_IO |= {"verify.account", "fleet.leases", "fleet.seed_messages", "fleet.seed_crew", "fleet.study"}
 SANS_IO |= {"verify.expectation", "verify.spec"}
 SANS_IO |= {"verify.history._operation", "verify.checkers._search", "verify.checkers._register"}
 SANS_IO |= {"verify.checkers.answer", "verify.checkers"}

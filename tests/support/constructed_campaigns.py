@@ -11,7 +11,7 @@ from loadgen.events import Event
 from loadgen.reason import Code, Reason
 from loadgen.severity import Severity
 from loadgen.verify.case import Outcome, Verdict
-from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound
+from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound, Machine
 
 MS = 1_000_000
 
@@ -80,6 +80,7 @@ def campaign(
     notes: Sequence[Reason] = (),
     interrupted: bool = False,
     virtual_ns: int = 0,
+    machines: Sequence[Machine] = (),
 ) -> list[Event]:
     """The events: each failure comes after its case."""
     events: list[Event] = [CampaignBegan("properties", KINDS, 1000, "0.1.0", SERVER, OPTIONS, START_S)]
@@ -101,6 +102,7 @@ def campaign(
         reasons=tuple(reasons),
         notes=tuple(notes),
         interrupted=interrupted,
+        machines=tuple(machines),
         wall_s=START_S + 3,
     )
     return [*events, end]
@@ -138,10 +140,21 @@ def interrupted() -> list[Event]:
     return campaign([case("incr_is_monotonic", 3)], interrupted=True)
 
 
+def on_machines() -> list[Event]:
+    machines = [
+        Machine("h1\x1b[2J", "h1.example", 2, 1_234, 2_000 * MS),
+        Machine("h2", "h2.example", 8, 21, 500 * MS, "said nothing for 2.5 s, and is given up\x1b[2J", 57),
+        Machine("h3", "h3.example", 1, 0, 0),
+    ]
+    note = Reason(Code.MACHINE_LOST, "h2 was lost when it had run 21 seeds: said nothing for 2.5 s\x1b[2J")
+    return campaign([case("incr_is_monotonic", 3)], notes=[note], machines=machines)
+
+
 CAMPAIGNS: dict[str, Callable[[], list[Event]]] = {
     "campaign_passed": passed,
     "campaign_failed": failed,
     "campaign_untold": untold,
     "campaign_could_not_run": could_not_run,
     "campaign_interrupted": interrupted,
+    "campaign_on_machines": on_machines,
 }

@@ -37,6 +37,7 @@ GROUPS = {
         "check": "judge a recorded history: was each reply possible",
         "fuzz": "give mutated inputs to parsers and servers, and find crashes",
         "simulate": "run loadgen's own code, or yours, in simulated worlds",
+        "cloud": "run the seeds of a verb on many machines",
         "full": "run every verb of verification, as one report",
         "replay": "run one case again, from its seed or its artifact",
         "seeds": "keep the seeds of failures, and run them again",
@@ -53,9 +54,6 @@ GROUPS = {
     },
 }
 VERBS = [verb for verbs in GROUPS.values() for verb in verbs]
-COMING = ("cloud",)
-"""Verbs of redlite-dst that are not there yet. A file or a preset of such a name is run, as of any other."""
-
 OVERVIEW = """usage: loadgen [run] [CONFIG] [options]
        loadgen VERB [arguments]
 
@@ -138,15 +136,11 @@ def act(arguments: list[str], imported: Callable[[], None]) -> int:
     if arguments in (["--version"], ["-V"]):
         return say(f"loadgen {__version__}\n")
     if first == "help" and len(arguments) > 1:
-        if arguments[1] in COMING:
-            return not_there_yet(arguments[1])
         return dispatch(arguments[1], ["--help"], imported) if arguments[1] in VERBS else no_help_for(arguments[1])
     if first == "help" or arguments in ([], ["--help"], ["-h"]):
         return say(overview())
     if first in VERBS:
         return dispatch(first, arguments[1:], imported)
-    if first in COMING and not names_config(first):
-        return not_there_yet(first)
     if not first.startswith("-") and (near := near_verb(first)):
         return no_such_verb(first, near)
     return dispatch("run", arguments, imported)
@@ -178,11 +172,6 @@ def names_config(word: str) -> bool:
     from loadgen.config import presets
 
     return presets.CONFIGS.path(word) is not None or presets.CONFIGS.file(word).exists()
-
-
-def not_there_yet(verb: str) -> int:
-    print_error(f"loadgen: {verb} is not in loadgen {__version__}: `loadgen --help` lists the verbs that are.")
-    return 2
 
 
 def near_verb(word: str) -> str:

@@ -14,6 +14,8 @@ from loadgen.errors import WorkerError
 from loadgen.fleet.frame import Frame, FrameError, Frames, Kind, frame
 from loadgen.fleet.introduction import Claim, HandshakeError, Introduction, is_proof, misfit, proof
 from loadgen.fleet.pickled import UnknownMessageError, pickled, unpickled
+from loadgen.fleet.seed_messages import Answer, Finish, Known, Prepare, Shorten, Take, Unable
+from loadgen.fleet.seed_messages import Order as SeedOrder
 from loadgen.fleet.together import Together
 from loadgen.signs import HostSigns
 from loadgen.units import NS_PER_MS, NS_PER_S
@@ -56,6 +58,9 @@ class Hands(Protocol):
     def tell(self, order: Order) -> None:
         """Send an order to all workers."""
 
+    def seeds(self, order: SeedOrder) -> None:
+        """Carry out an order of a campaign of seeds. Raises WorkerError when a process cannot be started."""
+
     def look(self) -> Callable[[], HostSigns]:
         """Begin to watch the machine. Return a function that says what has been seen."""
 
@@ -80,6 +85,8 @@ class Agent:
         self._beat_ns = now_ns
         self._signs: Callable[[], HostSigns] | None = None
         self._leaving = False
+        self._runs_seeds = False
+        """The agent was claimed for a campaign of seeds, and has no plan."""
         self.over = ""
 
     @property
@@ -159,6 +166,11 @@ class Agent:
                 self._hands.tell(message)
                 self._hands.send(frame(Kind.ENDED))
                 self._end("")
+            case Prepare() if self._together is None and not self._runs_seeds:
+                self._runs_seeds = True
+                self._carry_out(message)
+            case Take() | Shorten() | Known() | Finish() if self._runs_seeds:
+                self._carry_out(message)
             case _ if self._together is not None and isinstance(message, Order):
                 self._together.told(message)
                 if isinstance(message, PutOn):
@@ -178,7 +190,22 @@ class Agent:
             self._say(Failed(str(error)))
             self._end(f"could not start its workers: {error}")
 
-    def _say(self, message: Message) -> None:
+    # ── Seeds ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+    def _carry_out(self, order: SeedOrder) -> None:
+        try:
+            self._hands.seeds(order)
+        except WorkerError as error:
+            self.seeds_said(Unable(str(error)))
+
+    def seeds_said(self, answer: Answer) -> None:
+        """Pass on what a process that runs seeds has said."""
+        if not self.over:
+            self._say(answer)
+            if isinstance(answer, Unable):
+                self._end("cannot run its seeds")
+
+    def _say(self, message: Message | Answer) -> None:
         self._hands.send(frame(Kind.SAID, pickled(message)))
 
     # ── The workers ─────────────────────────────────────────────────────────────────────────────────────────────────

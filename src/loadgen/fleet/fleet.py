@@ -93,7 +93,8 @@ class AgentMember:
         return self._switchboard.fileno(self._rank)
 
     def hear(self) -> Message:
-        return self._switchboard.hear(self._rank)
+        message: Message = self._switchboard.hear(self._rank)
+        return message
 
     def end(self) -> None:
         if self._switchboard.lines[self._rank].link.over:

@@ -13,15 +13,19 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from loadgen.errors import WorkerError
 from loadgen.fleet.agent import Agent
 from loadgen.fleet.introduction import Introduction, nonce
+from loadgen.fleet.seed_messages import Answer, Unable
+from loadgen.fleet.seed_messages import Order as SeedOrder
+from loadgen.fleet.seed_processes import SeedProcesses
 from loadgen.host import machine
 from loadgen.selftest import reach
 from loadgen.signs import HostSigns
 from loadgen.units import NS_PER_S
 from loadgen.version import __version__
 from loadgen.worker.messages import Failed, Hello, Order
-from loadgen.worker.process import WorkerProcess
+from loadgen.worker.process import MessageProcess, WorkerProcess
 
 READ_BYTES = 1 << 20
 
@@ -81,6 +85,15 @@ def lock(run: str, rank: int) -> str:
     return ""
 
 
+def _seed_process() -> MessageProcess:
+    return MessageProcess(
+        # It is above this room, as it reads a verb's command line.
+        "loadgen.cli.seed_process",
+        "A process for seeds",
+        "free some memory or raise the limit on processes (ulimit -u), or use fewer (--processes).",
+    )
+
+
 class Shell:
     """One conversation with one leader, on a socket. `run` returns how it ended, in words after the agent's name."""
 
@@ -89,6 +102,9 @@ class Shell:
         self._channel = channel
         self._selector = selectors.DefaultSelector()
         self._workers: dict[int, WorkerProcess] = {}
+        self._seeds = SeedProcesses(_seed_process)
+        self._seed_files: dict[int, int] = {}
+        """By descriptor that is watched, the number of the process that runs seeds."""
         self._out = bytearray()
         self._agent = Agent(self, introduction, token, time.monotonic_ns())
 
@@ -102,7 +118,9 @@ class Shell:
                 for key, events in self._selector.select(max(0, due_ns - time.monotonic_ns()) / NS_PER_S):
                     if self._agent.over:
                         break
-                    if key.data is not None:
+                    if key.fd in self._seed_files:
+                        self._hear_seeds(key.fd)
+                    elif key.data is not None:
                         self._hear(key.data)
                     elif events & selectors.EVENT_READ:
                         self._read()
@@ -140,6 +158,23 @@ class Shell:
         self._agent.worker_said(index, message)
         if isinstance(message, Failed):
             self._agent.worker_ended(index, "failed")
+
+    def _hear_seeds(self, file: int) -> None:
+        try:
+            answer: Answer = self._seeds.hear(self._seed_files[file])
+        except WorkerError as error:
+            answer = Unable(str(error))
+        self._watch_seeds()
+        self._agent.seeds_said(answer)
+
+    def _watch_seeds(self) -> None:
+        """Watch the descriptors of the processes that run seeds: one that has ended has closed its own."""
+        before, self._seed_files = self._seed_files, self._seeds.filenos()
+        # A follower may have the number of the descriptor of the process that has ended.
+        for file, _ in before.items() - self._seed_files.items():
+            self._selector.unregister(file)
+        for file, _ in self._seed_files.items() - before.items():
+            self._selector.register(file, selectors.EVENT_READ)
 
     def _flush(self) -> None:
         try:
@@ -181,6 +216,12 @@ class Shell:
         for worker in self._workers.values():
             worker.tell(order)
 
+    def seeds(self, order: SeedOrder) -> None:
+        try:
+            self._seeds.tell(order)
+        finally:
+            self._watch_seeds()
+
     def look(self) -> Callable[[], HostSigns]:
         return machine.HostWatch().signs
 
@@ -188,6 +229,8 @@ class Shell:
         for worker in self._workers.values():
             worker.end()
         self._workers.clear()
+        self._seeds.end()
+        self._watch_seeds()
 
 
 def serve(listener: socket.socket, name: str, token: str, said: Callable[[str], None]) -> None:

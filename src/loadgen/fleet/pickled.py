@@ -16,11 +16,21 @@ PROTOCOL = 5
 VOCABULARY = (
     "loadgen.command",
     "loadgen.engine._histogram",
+    "loadgen.fleet.leases",
+    "loadgen.fleet.seed_messages",
     "loadgen.phase",
     "loadgen.plan",
     "loadgen.protocol",
+    "loadgen.reason",
+    "loadgen.severity",
     "loadgen.signs",
     "loadgen.snapshot",
+    "loadgen.verify.account",
+    "loadgen.verify.artifact",
+    "loadgen.verify.case",
+    "loadgen.verify.durability.survival",
+    "loadgen.verify.ended",
+    "loadgen.verify.tape",
     "loadgen.worker.messages",
 )
 """The modules whose classes may be named: frozen values, and nothing that acts when it is made."""

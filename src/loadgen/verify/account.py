@@ -6,7 +6,7 @@ It may be kept in parts: what was counted in one place is taken as `Findings`, a
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from loadgen.reason import Code, Reason
@@ -29,6 +29,20 @@ class Findings:
     sometimes: Mapping[str, int] = field(default_factory=dict)
     virtual_ns: int = 0
     notes: tuple[Reason, ...] = ()
+
+
+def joined(findings: Sequence[Findings]) -> Findings:
+    """Return several findings as one, in this order."""
+    sometimes: Counter[str] = Counter()
+    for each in findings:
+        sometimes.update(each.sometimes)
+    return Findings(
+        tuple(case for each in findings for case in each.cases),
+        tuple(failure for each in findings for failure in each.failures),
+        dict(sometimes),
+        sum(each.virtual_ns for each in findings),
+        tuple(dict.fromkeys(note for each in findings for note in each.notes)),
+    )
 
 
 class Account:
@@ -58,8 +72,7 @@ class Account:
     def found(self, failure: FailureFound) -> None:
         """Keep a failure, in place of a larger case of the same one."""
         key = failure.kind, failure.outcome.fingerprint
-        before = self._failures.get(key)
-        if before is None or _size(failure) < _size(before):
+        if key not in self._failures or self.improves(failure):
             self._failures[key] = failure
         self._known.add(key)
 
@@ -71,6 +84,12 @@ class Account:
         """Return True when a failure was found before, here or elsewhere."""
         return (kind, fingerprint) in self._known
 
+    def improves(self, failure: FailureFound) -> bool:
+        """Return True for a failure that was not found before, and for a smaller case of one that was found here."""
+        key = failure.kind, failure.outcome.fingerprint
+        before = self._failures.get(key)
+        return not self.knows(*key) or (before is not None and _size(failure) < _size(before))
+
     def identity(self, words: str) -> None:
         """Note the name and the version of subjects, in their own words."""
         self._identities[words] = None
@@ -80,6 +99,11 @@ class Account:
         reason = Reason(Code.COULD_NOT_RUN, words, Severity.COULD_NOT_RUN)
         if reason not in self._reasons:
             self._reasons.append(reason)
+
+    @property
+    def doubts(self) -> tuple[str, ...]:
+        """Why the campaign cannot be run to its end, in words."""
+        return tuple(reason.words for reason in self._reasons)
 
     def note(self, remark: Reason) -> None:
         """Note a remark on what the cases show, once."""

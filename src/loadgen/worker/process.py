@@ -87,11 +87,15 @@ class MessageProcess:
             return f"was killed by {signal.Signals(-status).name}"
         return f"ended with exit status {status}"
 
-    def end(self) -> None:
-        """Close the pipe, at which the process ends; kill one that does not. A second call does nothing."""
+    def close(self) -> None:
+        """Close the pipe, at which the process ends. A second call does nothing."""
+        self._pipe.close()
+
+    def end(self, patience_s: float = 2.0) -> None:
+        """Close the pipe, and kill a process that has not ended after so long. A second call does nothing."""
         self._pipe.close()
         try:
-            self._process.wait(2)
+            self._process.wait(patience_s)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()

@@ -15,6 +15,8 @@ class Word(NamedTuple):
     spelling: str
     """The spelling of the flag that was typed, for messages."""
     value: Any
+    text: str | None = None
+    """The value as typed; None for a switch, and where it was left out."""
 
 
 class Given:

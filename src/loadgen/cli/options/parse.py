@@ -63,7 +63,7 @@ class _Parser:
                 if sentence := _betrayed(option, value):
                     raise UsageError(f"{spelling} {sentence}.")
                 raise UsageError(f"{spelling}: {option.refusal}.")
-            self.found.append(Word(option, spelling, value))
+            self.found.append(Word(option, spelling, value, value))
             return
         if value is None:
             self.found.append(Word(option, spelling, option.sets))
@@ -72,7 +72,7 @@ class _Parser:
         if sentence := _betrayed(option, value):
             raise UsageError(f"{spelling} {sentence}.")
         try:
-            self.found.append(Word(option, spelling, option.kind.read(value)))
+            self.found.append(Word(option, spelling, option.kind.read(value), value))
         except ValueError as error:
             raise UsageError(ended(f"{spelling}: {error}")) from None
 

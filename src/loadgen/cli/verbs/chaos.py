@@ -158,6 +158,9 @@ def run(given: Given) -> ExitCode:
 
 def planned(given: Given) -> Planned:
     """Return the campaign that the options ask for. Raises UsageError where a client is on trial, and ConfigError."""
+    for name in ("list", "show", "cleanup"):
+        if (word := given.word(name)) is not None:
+            raise UsageError(f"{word.spelling} runs nothing: leave it out.")
     found = _of_server(given)
     if found is None:
         raise UsageError(

@@ -45,6 +45,7 @@ def document(ended: CampaignEnded) -> str:
             *listed("Acknowledged writes", campaigns.survived(ended)),
             *listed("Not judged", campaigns.unjudged(ended)),
             *listed("States", campaigns.states(ended)),
+            *listed("Machines", campaigns.machines(ended)),
             *listed("Notes", campaigns.notes(ended)),
             *_results(ended),
         ]

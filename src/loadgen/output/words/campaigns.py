@@ -14,7 +14,7 @@ from loadgen.units import NS_PER_MS, span
 from loadgen.verify.case import Verdict
 from loadgen.verify.compatibility import compatibility
 from loadgen.verify.durability.survival import Survival
-from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound, survivals
+from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound, Machine, survivals
 
 LONGEST = 500
 """Characters of a finding, in which the subject's words are repeated."""
@@ -212,6 +212,19 @@ def _survival(of: Survival) -> str:
         said.append(f"{figures.plural(of.dumps, 'dump', figures.grouped)} asked for{failed}{cut}")
     said += [f"{figures.plural(of.not_started, 'start', figures.grouped)} refused"] * bool(of.not_started)
     return f"{', '.join(said)}; slowest reply {milliseconds(of.slowest_ns)} ms"
+
+
+def machines(ended: CampaignEnded) -> list[str]:
+    """Return what each machine did: "local 1: 1,020 seeds, 210 seeds/s, 2 processes"; and how it was lost."""
+    return [_machine(each) for each in ended.machines]
+
+
+def _machine(of: Machine) -> str:
+    did = [f"{figures.plural(of.seeds, 'seed', figures.grouped)}, {figures.rate(of.seeds_per_s)} seeds/s"]
+    did += [figures.plural(of.processes, "process", figures.grouped, "processes")]
+    if of.lost:
+        did.append(f"lost: {printable(of.lost, LONGEST)}")
+    return f"{printable(of.name)}: {', '.join(did)}"
 
 
 def states(ended: CampaignEnded) -> list[str]:

@@ -12,6 +12,8 @@ from loadgen.phase import OF_A_LOAD, Phase
 from loadgen.units import NS_PER_S
 
 LONGEST_TARGET = 24
+MOST_MACHINES = 3
+"""Machines whose rates are shown beside a bar, each."""
 
 _UNITS: dict[str, str] = {Phase.PREFILL: "keys", Phase.CONNECT: "connections"}
 
@@ -56,10 +58,26 @@ def words(event: Progress) -> str:
     parts = [f"{figures.share(share(event)):>5} %"]
     if unit and event.elapsed_ns:
         parts.append(f"{figures.rate(event.done * NS_PER_S / event.elapsed_ns)} {unit}/s")
-    if event.overall is None and event.done and event.done <= event.total:
+    parts += [machines(event)] * bool(event.per_s)
+    if event.left_ns is not None:
+        parts.append(f"{figures.left(event.left_ns)} left")
+    elif event.overall is None and event.done and event.done <= event.total:
         rest_ns = event.elapsed_ns * (event.total - event.done) / event.done if unit else event.total - event.done
         parts.append(f"{figures.left(rest_ns)} left")
     return ", ".join(parts)
+
+
+def machines(event: Progress) -> str:
+    """Return what each machine does per second: "local-0 210/s, local-1 205/s"; of many, the slowest and the quickest.
+
+    For example "10 machines, 12/s (h7) to 210/s (h2)".
+    """
+    rates = {printable(name, LONGEST_TARGET): f"{figures.rate(rate)}/s" for name, rate in event.per_s.items()}
+    if len(rates) <= MOST_MACHINES:
+        return ", ".join(f"{name} {rate}" for name, rate in rates.items())
+    ordered = sorted(event.per_s, key=lambda name: event.per_s[name])
+    slowest, quickest = (printable(name, LONGEST_TARGET) for name in (ordered[0], ordered[-1]))
+    return f"{len(rates)} machines, {rates[slowest]} ({slowest}) to {rates[quickest]} ({quickest})"
 
 
 def fault(event: FaultBegan | FaultEnded) -> str:

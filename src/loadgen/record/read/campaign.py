@@ -16,7 +16,7 @@ from loadgen.severity import Severity
 from loadgen.units import NS_PER_MS, NS_PER_S
 from loadgen.verify.case import Outcome, Verdict
 from loadgen.verify.durability.survival import Survival
-from loadgen.verify.ended import NOTHING_JUDGED, CampaignBegan, CampaignEnded, CaseEnded, FailureFound
+from loadgen.verify.ended import NOTHING_JUDGED, CampaignBegan, CampaignEnded, CaseEnded, FailureFound, Machine
 
 _SEVERITIES = {Code.STATE_NOT_REACHED: Severity.FAILED}
 """By code, the severity of a reason that is not COULD_NOT_RUN."""
@@ -134,8 +134,22 @@ def _ended(record: Fields, cases: Sequence[CaseEnded]) -> CampaignEnded:
         identity=metadata.text("server"),
         reasons=tuple(replace(reason, severity=severity) for reason, severity in found),
         notes=reasons(summary, "notes"),
+        machines=tuple(_machine(each) for each in summary.parts("machines")),
         interrupted=bool(summary.get("interrupted", False)),
         wall_s=record.wall_s(),
+    )
+
+
+def _machine(record: Fields) -> Machine:
+    seeds, per_s = record.count("seeds"), record.number("seeds_per_s")
+    return Machine(
+        name=record.text("name"),
+        host=record.text("host"),
+        processes=record.count("processes"),
+        seeds=seeds,
+        ran_ns=round(seeds / per_s * NS_PER_S) if per_s else 0,
+        lost=record.text("lost"),
+        leased_again=record.count("leased_again"),
     )
 
 

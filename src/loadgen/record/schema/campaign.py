@@ -105,6 +105,14 @@ METADATA = part(
     field("server", TEXT_OR_NULL, "what was tested, name and version in its own words"),
 )
 
+MACHINE = part(
+    fields({"name": TEXT, "host": TEXT}, "as it was launched, such as `local 2`; and what the machine calls itself"),
+    field("processes", COUNT, "processes that ran seeds there"),
+    fields({"seeds": COUNT, "seeds_per_s": NUMBER}, "seeds that it ran and reported, and that per second"),
+    field("lost", TEXT_OR_NULL, "how it was lost; null for a machine that was there to the end"),
+    field("leased_again", COUNT, "seeds that it had not reported when it was lost, which others were given"),
+)
+
 SUMMARY = part(
     fields(
         dict.fromkeys(("total", "passed", "failed", "untold", "skipped"), COUNT),
@@ -126,6 +134,7 @@ SUMMARY = part(
     ),
     field("writes", map_of(WRITES.schema), "by test, the `writes` of all its cases together"),
     field("states", map_of(COUNT), "by state that some case must reach, how often it was reached"),
+    field("machines", array_of(MACHINE.schema), "of `cloud`, what each machine did; see below. Empty elsewhere"),
     field("interrupted", TRUTH, "stopped by Ctrl-C"),
     field("exit_status", COUNT, "of the command"),
     fields({"reasons": TEXTS, "notes": TEXTS}, "why it did not pass, apart from failures; and remarks"),

@@ -6,7 +6,7 @@ A test fails when a record has a field that is not in its table.
 from __future__ import annotations
 
 from loadgen.record.schema.accounts import COUNTS
-from loadgen.record.schema.campaign import CAMPAIGN, CAMPAIGN_BEGAN, CASE, FAILURE, METADATA, SUMMARY, WRITES
+from loadgen.record.schema.campaign import CAMPAIGN, CAMPAIGN_BEGAN, CASE, FAILURE, MACHINE, METADATA, SUMMARY, WRITES
 from loadgen.record.schema.check import CHECK, CHECK_SUMMARY, VIOLATION
 from loadgen.record.schema.comparison import COMPARISON, METRIC, NOISE, ROUND
 from loadgen.record.schema.config import CONFIG
@@ -91,7 +91,7 @@ TABLES = {
     "campaign-began": (CAMPAIGN_BEGAN,),
     "case": (CASE, WRITES),
     "failure": (FAILURE,),
-    "campaign": (CAMPAIGN, METADATA, SUMMARY),
+    "campaign": (CAMPAIGN, METADATA, SUMMARY, MACHINE),
     "check": (CHECK, CHECK_SUMMARY, VIOLATION),
     "stress-began": (STRESS_BEGAN,),
     "stress-load": (STRESS_LOAD,),

@@ -9,7 +9,7 @@ from loadgen.units import NS_PER_MS, NS_PER_S
 from loadgen.verify.case import Verdict
 from loadgen.verify.compatibility import compatibility
 from loadgen.verify.durability.survival import Survival
-from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound, survivals
+from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound, Machine, survivals
 
 
 def began(event: CampaignBegan) -> dict[str, Any]:
@@ -86,11 +86,24 @@ def _summary(event: CampaignEnded) -> dict[str, Any]:
         "states": tallied(event.sometimes),
         "compatibility": {text(row.group): percent(row.share) for row in compatibility(event.cases)},
         "writes": {text(kind): _writes(each) for kind, each in survivals(event.cases).items()},
+        "machines": [_machine(each) for each in event.machines],
         "interrupted": event.interrupted,
         "exit_status": int(event.exit_code),
         "reasons": words(event.doubts),
         "notes": words(event.notes),
         "codes": {"reasons": codes(event.doubts), "notes": codes(event.notes)},
+    }
+
+
+def _machine(of: Machine) -> dict[str, Any]:
+    return {
+        "name": text(of.name),
+        "host": text(of.host),
+        "processes": of.processes,
+        "seeds": of.seeds,
+        "seeds_per_s": number(round(of.seeds_per_s, 3)),
+        "lost": text(of.lost) or None,
+        "leased_again": of.leased_again,
     }
 
 

@@ -54,6 +54,7 @@ class Campaign:
             *facts("compatible", campaigns.compatible(event)),
             *facts("writes", campaigns.survived(event)),
             *facts("states", campaigns.states(event)),
+            *facts("machines", campaigns.machines(event)),
             *(line for note in campaigns.notes(event) for line in fact("note", note)),
             *self._rows(event),
         )

@@ -58,6 +58,7 @@ def _below(event: CampaignEnded) -> list[str]:
         *(f"  writes: {words}" for words in campaigns.survived(event)),
         *(f"  not judged: {words}" for words in campaigns.unjudged(event)),
         *(f"  state: {words}" for words in campaigns.states(event)),
+        *(f"  machine: {words}" for words in campaigns.machines(event)),
         *(f"  alike: {words}" for words in campaigns.alike(event)),
         *(f"  note: {words}" for words in campaigns.notes(event)),
     ]
