@@ -9,6 +9,8 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, field, fields
+from functools import cache
+from operator import attrgetter
 from typing import Any, Self
 
 _ADD, _SUBTRACT = "add", "subtract"
@@ -52,11 +54,31 @@ class Addable:
         return self._each(earlier, _SUBTRACT)
 
     def _each(self, other: Self, operation: str) -> Self:
-        values = {
-            f.name: f.metadata[operation](getattr(self, f.name), getattr(other, f.name))
-            for f in fields(self)  # type: ignore[arg-type]  # every Addable is a dataclass
-        }
-        return type(self)(**values)
+        rules = _rules(type(self), operation)  # type: ignore[arg-type]  # a class can be hashed
+        return type(self)(*map(_call, rules, _values(self), _values(other)))
+
+    def __reduce__(self) -> tuple[type[Self], tuple[Any, ...]]:
+        # A leader of a thousand agents reads thousands of reports a second: dataclasses' own way takes twice as long.
+        return type(self), _values(self)
+
+
+def _call(rule: Callable[[Any, Any], Any], mine: Any, theirs: Any) -> Any:
+    return rule(mine, theirs)
+
+
+@cache
+def _rules(kind: type[Any], operation: str) -> tuple[Callable[[Any, Any], Any], ...]:
+    return tuple(f.metadata[operation] for f in fields(kind))
+
+
+@cache
+def _getter(kind: type[Any]) -> attrgetter[tuple[Any, ...]]:
+    return attrgetter(*(f.name for f in fields(kind)), "__class__")
+
+
+def _values(value: Any) -> tuple[Any, ...]:
+    """Return the values of the fields, in their order."""
+    return _getter(type(value))(value)[:-1]  # type: ignore[arg-type]  # as above
 
 
 def _merge(a: Mapping[str, Any], b: Mapping[str, Any]) -> dict[str, Any]:

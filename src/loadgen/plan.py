@@ -12,6 +12,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from typing import NamedTuple
 
 from loadgen import greeting
 from loadgen.command import COMMANDS, MIXED, Command
@@ -481,9 +482,8 @@ class KeptHistory:
     """The number that the run's values are marked with, so that they are told from those of other runs; not 0."""
 
 
-@dataclass(frozen=True, slots=True)
-class WorkerPlan:
-    """One worker process's own share of the load."""
+class WorkerPlan(NamedTuple):
+    """One worker process's own share of the load. A plan for many machines has thousands, each of which gets all."""
 
     seed: int
     cpu: int | None
@@ -625,8 +625,7 @@ class Plan:
                 topology=topology,
             ),
             workers=tuple(
-                replace(
-                    worker,
+                worker._replace(
                     connections=own,
                     idle=own_idle if self.wire.life.idle else (),
                     share=sum(own) / connections,

@@ -177,7 +177,7 @@ def test_an_agent_that_is_cut_off_stops_its_load_by_itself(server: RealServer) -
     held: list[Channel] = []
 
     def cut(fleet: Fleet, agents: Agents) -> None:
-        line = fleet.switchboard.lines[1]
+        line = fleet.exchange.lines[1]
         agents.relays[1].is_cut = True
         held.append(line.channel)
         # A machine far away: nothing that the leader has of it is its process.
@@ -198,7 +198,7 @@ def test_workers_end_when_their_agent_is_stopped_where_nobody_can_end_it(server:
     def stop(fleet: Fleet) -> None:
         stopped.append(pid_of(fleet, 0))
         children.extend(children_of(stopped[0]))
-        line = fleet.switchboard.lines[0]
+        line = fleet.exchange.lines[0]
         line.channel = Channel(line.channel.name, line.channel.socket, line.channel.ending, lambda: None)
         os.kill(stopped[0], signal.SIGSTOP)
         began_s = time.monotonic()

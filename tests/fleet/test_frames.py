@@ -112,7 +112,7 @@ def test_a_proof_is_of_one_token_one_side_and_one_conversation() -> None:
         (introduced(version="0.9"), "has loadgen 0.9, and this is 1"),
         (introduced(protocol=99), "speaks version 99"),
         (introduced(order="big"), "big-endian"),
-        (Claim(version="2", run="r", rank=0, nonce="n"), "has loadgen 2"),
+        (Claim(version="2", run="r", rank=0, agent="a", nonce="n"), "has loadgen 2"),
     ],
 )
 def test_another_version_is_a_misfit(said: Introduction | Claim, words: str) -> None:

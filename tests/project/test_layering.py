@@ -210,7 +210,7 @@ fleet.launchers.asked ← errors
 fleet.launchers.dask ← version errors escape host fleet.channel fleet.launchers.asked fleet.launchers.child
 fleet.launchers ← units errors escape secret plan server_address fleet.channel fleet.frame fleet.launchers.asked
     fleet.launchers.child fleet.launchers.dask
-fleet.fleet ← units version errors signs split hosts plan worker runner fleet.channel fleet.introduction fleet.launchers
+fleet.fleet ← units version errors host signs split hosts plan worker runner fleet.introduction fleet.launchers
     fleet.link fleet.switchboard
 compare ← monitors.plan
     units percentiles phase errors severity reason signs usage server_plan snapshot slo overload plan events
@@ -395,6 +395,8 @@ verify.reply ← escape
 verify.durability ← units faults.fault faults.kinds trial.value verify.durability.survival verify.tape verify.reply
 verify.step ← verify.reply
 verify.model ← verify.reply
+verify.world.fleet ← units phase plan signs snapshot worker fleet.agent fleet.frame fleet.introduction fleet.link
+    fleet.seed_messages fleet.switchboard verify.tape verify.world._world
 verify.world.redis ← jobs.redis.scripts verify.reply verify.step verify.model verify.world.disk
 verify.world.cluster ← verify.reply verify.world._ground verify.world._network verify.world._streams verify.world.redis
 verify.world.lookout ← units errors plan topology.ask topology.follow topology.found verify.reply verify.world._ground
@@ -435,7 +437,7 @@ verify.mutants ← topology.follow plan protocol errors escape engine._engine se
     verify.step verify.world verify.world._resident verify.world._streams verify.world.disk verify.world.engine_load
     verify.world.redis verify.world.servers verify.mutants._grounds faults.proxy.chain jobs jobs.redis
     jobs.redis.operations jobs.sqlite jobs.sqlite.rules jobs.sqlite.transactions verify.reply verify.mutants._steerings
-    verify.world.cluster
+    verify.world.cluster units worker runner fleet.agent fleet.introduction fleet.link fleet.together
 verify.kinds ← units protocol errors escape events server._faults server_plan config faults.fault faults.kinds
     faults.layer faults.needs faults.surroundings target verify.durability verify.durability.survival verify.tape
     verify.case verify.reply verify.step verify.model verify.grammar verify.comparison verify.compatibility
@@ -445,7 +447,8 @@ verify.kinds ← units protocol errors escape events server._faults server_plan 
     client.errors client.results engine._history verify.checkers verify.checkers._register verify.history
     verify.world._calls verify.world._ground verify.world._proxy verify.world.policy verify.world.proxy
     verify.world.redis verify.world.toxics verify.mutants jobs jobs.queue jobs.redis jobs.sqlite jobs.load
-    topology.follow topology.found verify.world.cluster verify.world.lookout
+    topology.follow topology.found verify.world.cluster verify.world.lookout snapshot worker runner fleet.fleet
+    fleet.introduction fleet.link verify.world.fleet
 verify.bank ← errors escape verify.tape verify.artifact verify.kinds
 verify.stress.shape ←
 verify.stress.ended ← units severity reason events verify.case verify.stress.shape

@@ -13,7 +13,7 @@ from runs import judging, plan
 
 from loadgen.errors import WorkerError
 from loadgen.plan import Plan
-from loadgen.runner.clock import ClockOffset
+from loadgen.runner.clock import DRIFT_PPM, ClockOffset
 from loadgen.runner.member import Share
 from loadgen.runner.processes import WorkerProcesses
 from loadgen.runner.run import Run
@@ -136,3 +136,18 @@ def test_a_member_of_another_version_is_refused() -> None:
         run = Run(plan(server.port), lambda event: None, members=OlderOnes(), judging=judging())
         with pytest.raises(WorkerError, match=f"speaks version {VERSION - 1} of the messages"):
             run.result()
+
+
+def test_bounds_hold_for_clocks_that_drift_after_they_were_measured() -> None:
+    measured, age_ns = ClockOffset(10**9, 10**9 + 200), 100 * NS_PER_S
+    drifted_ns = age_ns * DRIFT_PPM // 10**6
+    aged = measured.aged(age_ns)
+    assert (aged.least_ns, aged.most_ns) == (10**9 - drifted_ns, 10**9 + 200 + drifted_ns)
+    assert (aged.ns, aged.error_ns) == (measured.ns, measured.error_ns + drifted_ns)
+
+
+def test_a_clock_that_is_surely_not_ours_has_an_error_though_its_bounds_allow_0() -> None:
+    assert (ClockOffset(-10, 30).ns, ClockOffset(-10, 30).error_ns) == (0, 0)
+    other = ClockOffset.of_exchange(0, 30, 40, may_be_ours=False)
+    assert (other.least_ns, other.most_ns) == (-10, 30)
+    assert (other.ns, other.error_ns) == (10, 20)

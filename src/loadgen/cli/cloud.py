@@ -69,7 +69,7 @@ def run(given: Given, verb: str, words: Sequence[str]) -> ExitCode:
         if not crew.has_begun:
             raise WorkerError(crew.why)
         for rank, _ in enumerate(fleet.machines):
-            fleet.switchboard.tell(rank, Goodbye())
+            fleet.exchange.tell(rank, Goodbye())
         ended = crew.ended(took_ns)
         outputs.emit(ended)
     return ended.exit_code
@@ -77,7 +77,7 @@ def run(given: Given, verb: str, words: Sequence[str]) -> ExitCode:
 
 def _lead(crew: SeedCrew, fleet: Fleet, deferred: interrupts.Deferred) -> None:
     """Pass on orders and messages until the campaign is over. Raises KeyboardInterrupt at a stop signal."""
-    board, names = fleet.switchboard, [each.name for each in fleet.machines]
+    board, names = fleet.exchange, [each.name for each in fleet.machines]
     ranks = {name: rank for rank, name in enumerate(names)}
     files = {board.fileno(rank): rank for rank in range(len(names))}
     while not crew.is_over:

@@ -140,7 +140,9 @@ class Agent:
         except HandshakeError as error:
             self._refuse(f"was claimed by somebody who {error}")
             return
-        if not is_proof(claim.proof, self._token, "leader", own.nonce, claim.nonce):
+        if claim.agent != own.nonce:
+            self._refuse("was sent the claim of another agent: it was launched a second time")
+        elif not is_proof(claim.proof, self._token, "leader", own.nonce, claim.nonce):
             self._refuse("has another token than its leader: give both the same (--token-file, or LOADGEN_TOKEN)")
         elif words := misfit(claim, own.version):
             self._refuse(f"was claimed by a leader that {words}")

@@ -11,13 +11,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import Any, Protocol
 
 from loadgen.errors import UsageError, WorkerError
-from loadgen.fleet.channel import Channel
 from loadgen.fleet.introduction import Introduction
 from loadgen.fleet.launchers import Launcher
 from loadgen.fleet.link import INTRODUCED_WITHIN_NS, LOST_NS, Link
 from loadgen.fleet.switchboard import Switchboard
+from loadgen.host.machine import boot
 from loadgen.hosts import AgentHost
 from loadgen.plan import Plan
 from loadgen.runner.clock import ClockOffset
@@ -69,6 +70,11 @@ class Machine:
             ceiling_per_s=per_worker * min(len(workers), said.cpus),
         )
 
+    def share(self, workers: Sequence[int]) -> Share:
+        """Return the machine's part of a plan: these workers."""
+        may_have_our_clock = self.said.boot != "" and self.said.boot == boot()
+        return Share(tuple(workers), f"Agent {self.name}", self.name, may_have_our_clock)
+
     def too_few_files(self, connections: int) -> str:
         """Return why one worker there cannot have so many connections, in words after its name; or nothing."""
         needed = connections + OTHER_FILES
@@ -78,35 +84,44 @@ class Machine:
         return f"allows {limit:,} open files, and one worker there needs {needed:,}: raise its limit (nofile)"
 
 
+class Exchange(Protocol):
+    """The conversations with all agents, by their ranks; see `member.Member`."""
+
+    def tell(self, rank: int, message: object) -> None: ...
+
+    def fileno(self, rank: int) -> int: ...
+
+    def hear(self, rank: int) -> Any: ...
+
+    def end(self, rank: int) -> None: ...
+
+
 class AgentMember:
     """An agent as a member of its crew."""
 
-    def __init__(self, switchboard: Switchboard, rank: int, channel: Channel) -> None:
-        self._switchboard = switchboard
+    def __init__(self, exchange: Exchange, rank: int) -> None:
+        self._exchange = exchange
         self._rank = rank
-        self._channel = channel
 
     def tell(self, message: Hello | Order) -> None:
-        self._switchboard.tell(self._rank, message)
+        self._exchange.tell(self._rank, message)
 
     def fileno(self) -> int:
-        return self._switchboard.fileno(self._rank)
+        return self._exchange.fileno(self._rank)
 
     def hear(self) -> Message:
-        message: Message = self._switchboard.hear(self._rank)
+        message: Message = self._exchange.hear(self._rank)
         return message
 
     def end(self) -> None:
-        if self._switchboard.lines[self._rank].link.over:
-            self._channel.give_up()
-        self._channel.end()
+        self._exchange.end(self._rank)
 
 
 @dataclass(slots=True)
 class Fleet:
     """The agents, and who they are. The members of one crew after another: an agent has one plan at a time."""
 
-    switchboard: Switchboard
+    exchange: Exchange
     machines: tuple[Machine, ...] = ()
     clocks: tuple[ClockOffset, ...] = ()
     """The lead of each machine's monotonic clock over ours."""
@@ -122,7 +137,7 @@ class Fleet:
                 f"{len(self.machines)} agents: each needs a connection to every server (connection.connections)."
             )
         return [
-            Share(tuple(range(first, first + count)), f"Agent {machine.name}", machine.name)
+            machine.share(range(first, first + count))
             for machine, (first, count) in zip(
                 self.machines, split_range(len(plan.workers), len(self.machines)), strict=True
             )
@@ -134,7 +149,7 @@ class Fleet:
         if rank in self.taken:
             raise WorkerError(f"{share.name} has had a load, and no load is fired twice: launch its agents anew.")
         self.taken.add(rank)
-        return AgentMember(self.switchboard, rank, self.switchboard.lines[rank].channel)
+        return AgentMember(self.exchange, rank)
 
     def hosts(self, plan: Plan) -> tuple[AgentHost, ...]:
         """Return the machines, and what each is to send of a plan."""
@@ -178,7 +193,7 @@ def launched(launcher: Launcher, so_far: SoFar = lambda here, of: None) -> Itera
         board.until(lambda link: link.is_accepted, patience_s, lambda here: None)
         _refuse_lost(board)
         fleet = Fleet(board, tuple(_named(board)))
-        fleet.clocks = tuple(_clocks(board))
+        fleet.clocks = tuple(_clocks(board, fleet.machines))
         _refuse_lost(board)
         try:
             yield fleet
@@ -197,16 +212,11 @@ def _named(board: Switchboard) -> Iterator[Machine]:
         yield Machine(f"{name} #{rank}" if names.count(name) > 1 else name, line.link.introduction)
 
 
-def _clocks(board: Switchboard) -> Iterator[ClockOffset]:
+def _clocks(board: Switchboard, machines: Sequence[Machine]) -> Iterator[ClockOffset]:
     """Yield the lead of each agent's monotonic clock over ours, as bounds that hold for sure."""
     seats = [
-        Seat(
-            AgentMember(board, rank, line.channel),
-            rank,
-            Share((), line.channel.name, line.channel.name),
-            time.monotonic_ns,
-        )
-        for rank, line in enumerate(board.lines)
+        Seat(AgentMember(board, rank), rank, machine.share(()), time.monotonic_ns)
+        for rank, machine in enumerate(machines)
     ]
     for reading in range(MOST_CLOCK_READINGS):
         if reading >= CLOCK_READINGS and all(seat.error_ns <= CLOCK_ERROR_NS for seat in seats):

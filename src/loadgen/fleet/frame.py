@@ -13,6 +13,9 @@ _HEAD = struct.Struct("!IB")
 
 HEAD_BYTES = _HEAD.size
 
+KIND_AT = 4
+"""The place of a frame's kind."""
+
 LONGEST = 64 << 20
 """The longest body, in bytes: a plan with its pool of slots and a report of many histograms are far below."""
 

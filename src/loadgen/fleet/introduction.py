@@ -83,6 +83,8 @@ class Introduction(_Json):
     python: str
     order: str = ORDER
     host: str
+    boot: str = ""
+    """The kernel's name for its present start, which no other machine has; empty where it has none."""
     pid: int
     cpus: int
     """Those that the agent may use."""
@@ -113,6 +115,8 @@ class Claim(_Json):
     """The run's name: random, and never used again."""
     rank: int
     """The agent's place in the run, from 0."""
+    agent: str
+    """The agent's nonce: a claim that reaches another agent is none."""
     nonce: str
     proof: str = ""
 

@@ -49,7 +49,8 @@ class Link:
         self.is_claimed = True
         self._began_ns = self._heard_ns = now_ns
         said = proof(self._token, "leader", self.introduction.nonce, self._nonce)
-        claim = Claim(version=self._version, run=self._run, rank=self._rank, nonce=self._nonce, proof=said)
+        agent = self.introduction.nonce
+        claim = Claim(version=self._version, run=self._run, rank=self._rank, agent=agent, nonce=self._nonce, proof=said)
         self.out += frame(Kind.CLAIM, claim.to_json())
 
     def tell(self, message: object) -> None:

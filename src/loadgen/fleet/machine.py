@@ -45,6 +45,7 @@ def introduction(name: str, token: str) -> Introduction:
         version=__version__,
         python=platform.python_version(),
         host=name or socket.gethostname(),
+        boot=machine.boot(),
         pid=os.getpid(),
         cpus=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
         open_files=0 if hard == resource.RLIM_INFINITY else hard,

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import io
 import pickle
+from functools import cache
 from typing import Any
 
 PROTOCOL = 5
@@ -46,12 +47,17 @@ class UnknownMessageError(Exception):
 class _Vocabulary(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         """Return a class of the vocabulary, or the maker of a histogram. Raises UnpicklingError for all else."""
-        if module in VOCABULARY:
-            owner, _, method = name.partition(".")
-            found = getattr(importlib.import_module(module), owner, None)
-            if isinstance(found, type) and found.__module__ == module and method in ("", _MAKER):
-                return getattr(found, method) if method else found
-        raise pickle.UnpicklingError(f"{module}.{name} is no part of a message")
+        return _found(module, name)
+
+
+@cache
+def _found(module: str, name: str) -> Any:
+    if module in VOCABULARY:
+        owner, _, method = name.partition(".")
+        found = getattr(importlib.import_module(module), owner, None)
+        if isinstance(found, type) and found.__module__ == module and method in ("", _MAKER):
+            return getattr(found, method) if method else found
+    raise pickle.UnpicklingError(f"{module}.{name} is no part of a message")
 
 
 def pickled(message: object) -> bytes:

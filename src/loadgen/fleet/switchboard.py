@@ -121,6 +121,13 @@ class Switchboard:
     def fileno(self, rank: int) -> int:
         return self.lines[rank].alarm.fileno()
 
+    def end(self, rank: int) -> None:
+        """End what was launched for an agent: at once, where the agent is lost."""
+        line = self.lines[rank]
+        if line.link.over:
+            line.channel.give_up()
+        line.channel.end()
+
     def _ring(self) -> None:
         with contextlib.suppress(BlockingIOError):
             os.write(self._wake, b"!")

@@ -66,6 +66,11 @@ def clock_source(path: Path = CLOCK_SOURCE) -> str:
     return _read(path).strip()
 
 
+def boot(proc: Path = PROC) -> str:
+    """Return the kernel's name for its present start; empty when the system has none."""
+    return _read(proc / "sys/kernel/random/boot_id").strip()
+
+
 def _cpu_info(proc: Path) -> list[tuple[str, str]]:
     lines = (line.partition(":") for line in _read(proc / "cpuinfo").splitlines())
     return [(key.strip(), value.strip()) for key, _, value in lines]

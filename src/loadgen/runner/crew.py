@@ -150,13 +150,29 @@ class Crew:
         """
         self.begin(Phase.CONNECT)
         self.gather(Greeting, self.plan.wire.connect_timeout_ns)
+        self.read_clocks()
+        limits.check(self.plan, len({seat.share.host for seat in self.seats}))
+        self.connections.establish()
+
+    def read_clocks(self) -> None:
+        """Measure the offsets of the members' clocks. Raises EndedEarly as `hear` does."""
         for readings in range(MOST_CLOCK_READINGS):
             if readings >= CLOCK_READINGS and all(seat.error_ns <= CLOCK_ERROR_NS for seat in self.running()):
                 break
             self.tell_all(TellTime())
             self.gather(ClockReading, self.plan.wire.connect_timeout_ns)
-        limits.check(self.plan, len({seat.share.host for seat in self.seats}))
-        self.connections.establish()
+
+    def read_drifted_clocks(self) -> None:
+        """Measure the offsets again when clocks may have drifted since, as in a long prefill or between two loads."""
+        if all(seat.drift_ns <= CLOCK_ERROR_NS for seat in self.running()):
+            return
+        for seat in self.running():
+            seat.final = None  # After an earlier load, the member is heard again.
+        try:
+            self.read_clocks()
+        except EndedEarly:
+            if self.stop.is_set and self.alarm is not None:
+                self.alarm.ring()  # The load that follows ends early.
 
     def prefill(self) -> None:
         """Write every key. Raises TargetError, with a diagnosis, when the prefill takes too long or stalls."""
@@ -187,6 +203,7 @@ class Crew:
         before the drain, after an early end too. If the interval of the load is 0, members report nothing before they
         have drained: a report takes a worker most of a millisecond.
         """
+        self.read_drifted_clocks()
         if self.failure:
             # The load before failed, or something has died since.
             return Counted(ended_early=True)

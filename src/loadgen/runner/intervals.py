@@ -29,6 +29,7 @@ class Intervals:
 
     def __init__(self, members: int) -> None:
         self._members = range(members)
+        """Their places: there may be thousands, and each reports every interval."""
         self._reports: dict[tuple[Phase, int], dict[int, IntervalEnded]] = defaultdict(dict)
         self.newest: dict[Phase, int] = defaultdict(int)
         """The number of the newest complete interval of each phase."""
@@ -43,6 +44,8 @@ class Intervals:
         """
         found = []
         for (phase, number), reports in sorted(self._reports.items()):
+            if len(reports) + len(finals) < len(self._members):
+                continue
             others = [member for member in self._members if member not in reports]
             if not all(member in finals for member in others):
                 continue

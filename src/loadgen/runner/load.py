@@ -73,6 +73,8 @@ class LoadUnderWay:
         self.enough = enough
         self.timeline = Timeline(timeline, {Phase.WARMUP: order.start_ns, Phase.MEASURE: order.measure_ns})
         self.intervals = Intervals(len(crew.seats))
+        self.finals: dict[int, Mapping[Phase, Snapshot]] = {}
+        """The last counts of each member that has drained."""
         target = crew.plan.target
         # The nodes of faults are numbered by the endpoints.
         self.moments = Moments([*map(str, target.endpoints), *(each.name for each in target.placements)])
@@ -131,14 +133,15 @@ class LoadUnderWay:
 
         After the order to end the load, reports belong to no interval.
         """
-        if isinstance(report, Drained) and report.moment is not None:
-            self.moments.add(report.moment)
+        if isinstance(report, Drained):
+            self.finals[member] = self.crew.seats[member].last
+            if report.moment is not None:
+                self.moments.add(report.moment)
         if self.stopped_ns is not None:
             return
         if isinstance(report, IntervalEnded):
             self.intervals.add(member, report)
-        finals = {seat.index: seat.last for seat in self.crew.seats if seat.final is not None}
-        for interval in self.intervals.complete(finals):
+        for interval in self.intervals.complete(self.finals):
             if self.interval_ended is not None:
                 self.interval_ended(interval)
 

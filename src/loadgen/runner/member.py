@@ -39,6 +39,8 @@ class Share:
     """The member's name, which begins a sentence: `Worker 0`, `Agent db1`."""
     host: str = ""
     """The machine's name; empty for this one."""
+    may_have_our_clock: bool = True
+    """False: the machine is surely another one, or was started anew since."""
 
 
 class Members(Protocol):

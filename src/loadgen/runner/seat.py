@@ -9,7 +9,7 @@ from loadgen.errors import WorkerError
 from loadgen.hosts import HostPart
 from loadgen.phase import Phase
 from loadgen.plan import Plan
-from loadgen.runner.clock import ClockOffset
+from loadgen.runner.clock import ClockOffset, drift
 from loadgen.runner.member import Member, Share
 from loadgen.snapshot import Snapshot
 from loadgen.worker.messages import (
@@ -45,9 +45,12 @@ class Seat:
         self.is_alive = True
         self.log_tail = ""
         """Why the member cannot go on, if known; follows its name in a sentence."""
-        self.offset: ClockOffset | None = None
-        """The lead of the member's clock over ours; None before the first reading."""
+        self._measured: ClockOffset | None = None
+        """The lead of the member's clock over ours at the newest reading; None before the first."""
+        self._measured_ns = 0
         self._asked_ns = 0
+        self.start_error_ns = 0
+        """The bound on the error of the newest load's start by the member's clock."""
 
     @property
     def name(self) -> str:
@@ -61,6 +64,7 @@ class Seat:
             case Hello() | TellTime():
                 self._asked_ns = self.now()
             case PutOn(load, start_ns):
+                self.start_error_ns = self.error_ns
                 message = PutOn(load, start_ns + self.ahead_ns)
         self.member.tell(message)
 
@@ -82,8 +86,13 @@ class Seat:
             measured=self.last.get(Phase.MEASURE, Snapshot()),
             host=self.final.host if self.final is not None else None,
             clock_ahead_ns=self.ahead_ns,
-            clock_error_ns=self.error_ns,
+            clock_error_ns=self.start_error_ns,
         )
+
+    @property
+    def offset(self) -> ClockOffset | None:
+        """The lead of the member's clock over ours, as known now; None before the first reading."""
+        return self._measured.aged(self.now() - self._measured_ns) if self._measured is not None else None
 
     @property
     def error_ns(self) -> int:
@@ -91,9 +100,15 @@ class Seat:
         return self.offset.error_ns if self.offset is not None else 0
 
     @property
+    def drift_ns(self) -> int:
+        """The part of the error that has come since the newest reading; 0 for a member that has our clock."""
+        measured = self._measured
+        return drift(self.now() - self._measured_ns) if measured is not None and not measured.is_ours else 0
+
+    @property
     def ahead_ns(self) -> int:
         """The lead of the member's clock over ours; 0 before the first reading."""
-        return self.offset.ns if self.offset is not None else 0
+        return self._measured.ns if self._measured is not None else 0
 
     def hear(self) -> Message:
         """Return the next message. Raises EOFError as `Member.hear` does, WorkerError for another message version."""
@@ -136,8 +151,10 @@ class Seat:
         return replace(moment, nodes=nodes) if ahead_ns else moment
 
     def _narrow(self, clock_ns: int) -> None:
-        found = ClockOffset.of_exchange(self._asked_ns, clock_ns, self.now())
-        self.offset = found if self.offset is None else self.offset & found
+        now_ns = self.now()
+        found = ClockOffset.of_exchange(self._asked_ns, clock_ns, now_ns, self.share.may_have_our_clock)
+        earlier = self.offset
+        self._measured, self._measured_ns = found if earlier is None else earlier & found, now_ns
 
     def forget(self, *phases: Phase) -> None:
         """Discard the member's counts of these phases, which begin anew."""

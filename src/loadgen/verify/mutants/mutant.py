@@ -21,6 +21,7 @@ class Where(StrEnum):
     DISK = "disk"
     PROXY = "proxy"
     JOBS = "jobs"
+    FLEET = "fleet"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,16 @@ from contextlib import contextmanager
 
 from loadgen.errors import UsageError
 from loadgen.escape import printable
-from loadgen.verify.mutants import client, cluster, disk, engine, jobs, proxy, servers
+from loadgen.verify.mutants import client, cluster, disk, engine, fleet, jobs, proxy, servers
 from loadgen.verify.mutants.mutant import Mutant
 
 VARIABLE = "LOADGEN_MUTANT"
 """The environment variable that names a mutant to plant."""
 
 MUTANTS: dict[str, Mutant] = {
-    mutant.name: mutant for piece in (servers, client, engine, cluster, disk, proxy, jobs) for mutant in piece.MUTANTS
+    mutant.name: mutant
+    for piece in (servers, client, engine, cluster, disk, proxy, jobs, fleet)
+    for mutant in piece.MUTANTS
 }
 
 

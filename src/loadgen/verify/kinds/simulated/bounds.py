@@ -16,6 +16,8 @@ from loadgen.verify.kinds.simulated.client_plan import Profile
 from loadgen.verify.kinds.simulated.cluster_changes import DIES, PAUSES, RESTARTS
 from loadgen.verify.kinds.simulated.cluster_operations import ClusterKind
 from loadgen.verify.kinds.simulated.engine_operations import EngineKind
+from loadgen.verify.kinds.simulated.fleet_plan import Fault
+from loadgen.verify.kinds.simulated.fleet_plan import Profile as FleetProfile
 from loadgen.verify.kinds.simulated.jobs_plan import SQLITE, Weather
 from loadgen.verify.kinds.simulated.jobs_plan import Profile as JobsProfile
 from loadgen.verify.scenario.settings import KILL, PAUSE, POWER_CUT, Settings
@@ -29,7 +31,7 @@ LONGEST_TICK_MS = 1000
 
 class Faults(NamedTuple):
     """The simulated faults of a word: of the engine's servers, of a cluster's nodes, of the client's servers, of a
-    simulated Redis and of queues.
+    simulated Redis, of queues and of agents.
 
     A queue in a file of SQLite has no server: its workers are killed.
     """
@@ -39,13 +41,14 @@ class Faults(NamedTuple):
     client: str
     redis: str
     jobs: Weather
+    fleet: Fault
 
 
 WORDS = {
-    "crash": Faults("server is killed", DIES, KILL, KILL, Weather.KILL_REDIS),
-    "crash_mid_write": Faults("server is killed", DIES, KILL, KILL, Weather.KILL_REDIS),
-    "power_cut": Faults("server loses power", RESTARTS, KILL, POWER_CUT, Weather.POWER_CUT),
-    "slow_fsync": Faults("server pauses", PAUSES, PAUSE, PAUSE, Weather.PAUSE_REDIS),
+    "crash": Faults("server is killed", DIES, KILL, KILL, Weather.KILL_REDIS, Fault.AGENT_KILLED),
+    "crash_mid_write": Faults("server is killed", DIES, KILL, KILL, Weather.KILL_REDIS, Fault.AGENT_KILLED),
+    "power_cut": Faults("server loses power", RESTARTS, KILL, POWER_CUT, Weather.POWER_CUT, Fault.POWER_LOST),
+    "slow_fsync": Faults("server pauses", PAUSES, PAUSE, PAUSE, Weather.PAUSE_REDIS, Fault.AGENT_STOPPED),
 }
 """The words of a spec file that a simulated world has a fault for. A server of one thread that waits for fsync pauses;
 the servers of the client's worlds have no disk, and keep what they have when they lose power."""
@@ -140,6 +143,17 @@ class Bounds:
             weather_ = profile.weather if self.mean_faults else ()
             profile = replace(profile, weather=weather_, mean_faults=self.mean_faults, most_faults=self.most_faults)
         return replace(profile, tick_ns=self.tick_ns)
+
+    def fleet(self, profile: FleetProfile) -> FleetProfile:
+        """Return a profile of agents within the bounds: clients are agents."""
+        if self.clients is not None:
+            profile = replace(profile, agents=min(profile.agents, self.clients))
+        if self.words:
+            profile = replace(profile, faults=tuple(dict.fromkeys(WORDS[word].fleet for word in self.words)))
+        if self.mean_faults is not None:
+            most = self.most_faults if self.mean_faults else 0
+            profile = replace(profile, mean_faults=self.mean_faults, most_faults=most)
+        return replace(profile, tick_ns=self.tick_ns or profile.tick_ns)
 
     def redis(self, settings: Settings) -> Settings:
         """Return the settings of a simulated Redis within the bounds."""

@@ -26,6 +26,8 @@ from loadgen.verify.kinds.simulated.engine_operations import (
     EngineKind,
     EngineOperations,
 )
+from loadgen.verify.kinds.simulated.fleet_kinds import FleetKind
+from loadgen.verify.kinds.simulated.fleet_plan import PROFILE as FLEETS
 from loadgen.verify.kinds.simulated.jobs_kinds import JobsKind
 from loadgen.verify.kinds.simulated.jobs_plan import MOST_JOBS
 from loadgen.verify.kinds.simulated.jobs_plan import PROFILES as QUEUES
@@ -36,7 +38,7 @@ from loadgen.verify.mutants.registry import planted
 from loadgen.verify.scenario.run import settled
 from loadgen.verify.world.seal import sealed
 
-ENGINE, CLIENT, REDIS, JOBS = "engine", "client", "redis", "jobs"
+ENGINE, CLIENT, REDIS, JOBS, FLEET = "engine", "client", "redis", "jobs", "fleet"
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +74,17 @@ def _jobs(profile: JobsProfile, operations: int, bounds: Bounds) -> Logged:
     return JobsKind(bounds.jobs(profile), operations)
 
 
+def _fleet(operations: int, bounds: Bounds) -> Logged:
+    return FleetKind(bounds.fleet(FLEETS), operations)
+
+
 ROWS = (
     *(Row(ENGINE, kind.name, partial(_engine, kind)) for kind in ENGINE_KINDS),
     *(Row(ENGINE, kind.name, partial(_cluster, kind), MOST_OF_CLUSTER) for kind in CLUSTER_KINDS),
     *(Row(CLIENT, profile.name, partial(_client, profile)) for profile in PROFILES),
     Row(REDIS, DurableRedis.name, DurableRedis, MOST_OF_REDIS),
     *(Row(JOBS, profile.name, partial(_jobs, profile), MOST_JOBS) for profile in QUEUES),
+    Row(FLEET, FLEETS.name, _fleet, FLEETS.agents),
 )
 """Every kind. Each of its cases is run twice."""
 
