@@ -20,7 +20,7 @@ STUBTEST := --ignore-disjoint-bases --allowlist tests/stubtest-allowlist.txt --i
 ARGS     ?=
 FUZZ_SECONDS ?= 60
 
-.PHONY: help run build test laws seeds campaign lint type bench bench-client bench-histories bench-proxy mutants simulate soak-rates soaks jobs gates failovers stills trials fuzz asan cover clean
+.PHONY: help run build test laws seeds campaign lint type bench bench-agents bench-client bench-histories bench-proxy mutants simulate soak-rates soaks jobs gates failovers stills trials fuzz asan cover clean
 .DEFAULT_GOAL := help
 
 help:  ## list these targets
@@ -68,6 +68,10 @@ bench-client: $(BUILT) $(TOOLS)  ## loadgen.client beside pymemcache on one core
 
 bench-histories: $(BUILT)  ## time and memory of loadgen check for a million operations: half a minute
 	$(BIN)/python benchmark/histories.py $(ARGS)
+
+bench-agents: $(BUILT)  ## what more workers and more machines give, and what a leader pays for each agent: some minutes, as root
+	@scripts/prepare servers
+	$(BIN)/python benchmark/agents.py $(ARGS)
 
 mutants: $(BUILT)  ## whether loadgen simulate finds every planted defect, and how small it makes the case: some minutes
 	$(BIN)/python benchmark/mutants.py $(ARGS)

@@ -107,3 +107,17 @@ def test_the_benchmark_of_clients_has_a_row_for_each_way_and_names_its_goals() -
     assert rows == {"loop", "threads", "client", "client10", "pipelined", "bound"}
     goals = re.findall("^goal: ([a-z]+) ≥ [0-9]+ × ([a-z]+): ", done.stdout, re.MULTILINE)
     assert goals == [(ours, theirs) for ours in ("client", "pipelined") for theirs in ("threads", "loop")]
+
+
+@pytest.mark.skipif(not shutil.which("redis-server"), reason="redis is not installed")
+def test_the_benchmark_of_agents_leads_those_that_only_report_and_counts_all_of_their_reports(tmp_path: Path) -> None:
+    """The benchmark itself holds what the leader has counted against what was reported."""
+    less = ["--rounds", "0", "--agents", "", "--pretended", "3", "--seconds", "0.2"]
+    command = [sys.executable, ROOT / "benchmark/agents.py", *less, "--json", tmp_path / "f.json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert max(map(len, done.stdout.splitlines())) <= 100
+    [led] = json.loads((tmp_path / "f.json").read_text())["leader"]["agents that only report"]
+    assert led["agents"] == 3
+    assert led["requests"] == 30_000
+    assert 0 < led["cpu_ms"]

@@ -15,7 +15,7 @@ from typing import Any, Self
 
 from loadgen.fleet.agent import BEAT_NS
 from loadgen.fleet.channel import Channel
-from loadgen.fleet.link import Link
+from loadgen.fleet.link import Link, told
 from loadgen.runner.stop import Alarm
 from loadgen.units import NS_PER_S
 
@@ -96,9 +96,10 @@ class Switchboard:
         self._ring()
 
     def tell(self, rank: int, message: object) -> None:
+        data = told(message)
         with self._lock:
             line = self.lines[rank]
-            line.link.tell(message)
+            line.link.send(data)
             if line.is_open:
                 _send(line)
             if line.link.out:
@@ -137,8 +138,10 @@ class Switchboard:
     def _work(self) -> None:
         told_ns = 0
         while not self._over:
-            ready = self._selector.select(TURN_NS / NS_PER_S)
+            self._selector.select(TURN_NS / NS_PER_S)
             with self._lock:
+                # Asked again: what came while the leader's thread had the lock must be read before the time is told.
+                ready = self._selector.select(0)
                 for key, events in ready:
                     line: Line | None = key.data
                     if line is None:
