@@ -119,3 +119,14 @@ def test_a_machine_that_measured_nothing_has_no_percentiles() -> None:
     cells = hosts.part_cells(host_part(agent_host(1), Snapshot(), None), 3 * S)
     assert dict(zip(hosts.PART_HEADINGS, cells, strict=True))["p99"] == "-"
     assert hosts.part_cells(host_part(agent_host(1), Snapshot(), None), 0)[10] == "-"
+
+
+def test_a_dry_run_has_a_row_for_each_agent_in_csv_and_a_line_in_quiet() -> None:
+    header, *rows = [line.split(",") for line in text("csv", "dry_run").splitlines()]
+    assert header[:3] == ['"agent"', '"host"', '"version"']
+    assert [row[0] for row in rows] == ['"db1"', '"db2"']
+    assert {len(row) for row in rows} == {len(header)}
+    assert dict(zip(header, rows[0], strict=True))['"wall_clock_ahead_ms"'] == '"-0.003000"'
+    [line] = text("quiet", "dry_run").splitlines()
+    assert line.startswith("2 agents on db1.example and db2.example")
+    assert line.endswith("nothing was sent")

@@ -120,4 +120,4 @@ def test_the_benchmark_of_agents_leads_those_that_only_report_and_counts_all_of_
     [led] = json.loads((tmp_path / "f.json").read_text())["leader"]["agents that only report"]
     assert led["agents"] == 3
     assert led["requests"] == 30_000
-    assert 0 < led["cpu_ms"]
+    assert led["cpu_ms"] > 0
