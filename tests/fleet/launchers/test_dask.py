@@ -122,6 +122,16 @@ def started(folder: Path) -> int:
     return len((folder / "starts").read_text().splitlines())
 
 
+def test_agent_that_is_lost_is_killed(client: distributed.Client, agent: Callable[[str], None]) -> None:
+    # It would be waited for otherwise: it does not end when its input does.
+    agent("trap '' TERM; exec sleep 1000")
+    relay = launched(client, "lost")
+    relay.give_up()
+    relay.end()
+    assert relay.is_released.wait(20)
+    assert relay.channel.ending() == "was killed by SIGKILL"
+
+
 def test_attempt_without_a_leader_starts_no_agent(
     client: distributed.Client, agent: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

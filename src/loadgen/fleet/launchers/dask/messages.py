@@ -6,7 +6,8 @@ from typing import NamedTuple
 
 WELCOME = "welcome"
 END = "end"
-"""What a leader says to an attempt at the task; all else is bytes for the agent."""
+KILL = "kill"
+"""What a leader says to an attempt at the task; all else is bytes for the agent. KILL is for one that is lost."""
 
 BEGAN, BYTES, ENDED = "began", "bytes", "ended"
 """The kinds of a task's events. The body of the first is empty; the last one's is how the agent ended."""

@@ -13,13 +13,15 @@ from distributed import Client, Future, Queue
 
 from loadgen.errors import WorkerError
 from loadgen.fleet.channel import Channel
-from loadgen.fleet.launchers.dask.messages import BEGAN, BYTES, END, READ_BYTES, RESOURCE, WELCOME
+from loadgen.fleet.launchers.dask.messages import BEGAN, BYTES, END, KILL, READ_BYTES, RESOURCE, WELCOME
 from loadgen.fleet.launchers.dask.task import relay
 
 BEGIN_S = 8.0
 """How long a worker may take until its task begins. Agents on other workers wait for it, and they wait for 10 s."""
 
 END_S = 2.0
+LOST_S = 0.5
+"""How long a task is waited for whose agent is lost: its worker may be, too."""
 
 
 class Relay:
@@ -35,6 +37,7 @@ class Relay:
         self.attempt = ""
         """The one attempt at the task that was welcomed; empty before. A second one is never."""
         self.turned_away = 0
+        self.is_lost = False
         self.words = ""
         """How the agent ended, once that is known."""
         self.begun = threading.Event()
@@ -42,7 +45,7 @@ class Relay:
         self.is_released = threading.Event()
         self._events: SimpleQueue[dict[str, Any] | None] = SimpleQueue()
         ours, self._theirs = socket.socketpair()
-        self.channel = Channel(worker, ours, self.ending, self.end)
+        self.channel = Channel(worker, ours, self.ending, self.end, self.give_up)
         self._threads = [threading.Thread(target=self._up, daemon=True)]
         self._threads[0].start()
         client.subscribe_topic(self.topic, self.on_event)
@@ -76,18 +79,22 @@ class Relay:
         self.is_over.wait(1)
         return self.words or "is no longer heard of through Dask"
 
+    def give_up(self) -> None:
+        """Have the agent killed, by an `end` that follows."""
+        self.is_lost = True
+
     def end(self) -> None:
         """Close the stream, at which the relay ends the agent; cancel a task that does not end. Twice does nothing."""
         with contextlib.suppress(OSError):
             self.channel.socket.shutdown(socket.SHUT_RDWR)
         self.channel.socket.close()
-        if not self.begun.is_set() or not self.is_released.wait(END_S):
+        if not self.begun.is_set() or not self.is_released.wait(LOST_S if self.is_lost else END_S):
             self._over("was ended")
             with contextlib.suppress(Exception):
                 self.future.cancel()
         self._events.put(None)
         for thread in self._threads:
-            thread.join(END_S)
+            thread.join(LOST_S if self.is_lost else END_S)
         self._theirs.close()
         self.client.unsubscribe_topic(self.topic)
 
@@ -127,7 +134,7 @@ class Relay:
         with contextlib.suppress(Exception):
             while data := self._theirs.recv(READ_BYTES):
                 downward.put(data)
-            downward.put(END)
+            downward.put(KILL if self.is_lost else END)
             downward.close()
 
     def _on_done(self, future: Future) -> None:

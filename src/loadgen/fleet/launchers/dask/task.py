@@ -18,7 +18,7 @@ from distributed import __version__ as distributed_version
 from loadgen.errors import WorkerError
 from loadgen.fleet.channel import Channel
 from loadgen.fleet.launchers.child import Child, own_command
-from loadgen.fleet.launchers.dask.messages import BEGAN, BYTES, END, ENDED, READ_BYTES, WELCOME, Versions
+from loadgen.fleet.launchers.dask.messages import BEGAN, BYTES, END, ENDED, KILL, READ_BYTES, WELCOME, Versions
 from loadgen.version import __version__
 
 ANSWER_S = 10.0
@@ -79,7 +79,9 @@ def pass_down(downward: Queue, agent: Channel, is_alive: Callable[[], bool]) -> 
             message = heard(downward, POLL_S)
         except OSError:
             return  # The scheduler is gone, and with it the leader.
-        if message == END:
+        if message == KILL:
+            agent.give_up()
+        if message in (END, KILL):
             return
         if isinstance(message, bytes):
             try:
