@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import os
-import signal
+import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator
-from multiprocessing import resource_tracker
 
 import dask.config
 from distributed import Client, LocalCluster
@@ -45,36 +45,40 @@ def client_of(address: str) -> Iterator[Client]:
 
 @contextlib.contextmanager
 def local_client(workers: int) -> Iterator[Client]:
-    """Start a cluster of processes on this host, with one thread each and no dashboard, and connect to it."""
+    """Start a scheduler in this process and workers as processes of this host, and connect to it."""
     silence()
     with contextlib.ExitStack() as until_end:
         until_end.enter_context(dask.config.set(SETTINGS))
-        # Its start, where that is later, lets signals through again.
-        resource_tracker.ensure_running()
+        folder = until_end.enter_context(tempfile.TemporaryDirectory(prefix="loadgen-dask-"))
+        cluster = until_end.enter_context(
+            LocalCluster(n_workers=0, processes=False, protocol="tcp", dashboard_address=None)
+        )
+        for _ in range(workers):
+            until_end.callback(end_worker, started_worker(cluster.scheduler_address, folder))
+        yield until_end.enter_context(Client(cluster, set_as_default=False))
+
+
+def started_worker(scheduler: str, folder: str) -> subprocess.Popen[bytes]:
+    """Start a worker as docs/SCALE.md has it, which does not come again when it is lost. Raises WorkerError."""
+    program = [sys.executable, "-P", "-m", "dask", "worker", scheduler, "--local-directory", folder]
+    options = "--nworkers 1 --nthreads 1 --no-nanny --no-dashboard --memory-limit 0 --death-timeout 30 --resources"
+    try:
         # Ctrl-C ends the load, and not the workers that have its agents.
         with held_back():
-            cluster = until_end.enter_context(
-                LocalCluster(
-                    n_workers=workers,
-                    threads_per_worker=1,
-                    dashboard_address=None,
-                    worker_dashboard_address=None,
-                    memory_limit=0,
-                    resources={RESOURCE: 1},
-                    silence_logs=logging.CRITICAL,
-                )
+            return subprocess.Popen(
+                [*program, *options.split(), f"{RESOURCE}=1"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
             )
-            client = until_end.enter_context(Client(cluster, set_as_default=False))
-        until_end.callback(end_workers, cluster)
-        yield client
+    except OSError as error:
+        raise WorkerError(f"A Dask worker could not be started ({error.strerror}): use fewer.") from None
 
 
-def end_workers(cluster: LocalCluster) -> None:
-    """Kill the workers of a cluster of ours, which have nothing left to do: to close them takes seconds each."""
-    for nanny in cluster.workers.values():
-        nanny.auto_restart = False
-        with contextlib.suppress(ProcessLookupError, TypeError):
-            os.kill(nanny.pid, signal.SIGKILL)
+def end_worker(worker: subprocess.Popen[bytes]) -> None:
+    """Kill a worker, which has nothing left to do: to let it close takes seconds."""
+    worker.kill()
+    worker.wait()
 
 
 def silence() -> None:
