@@ -207,6 +207,57 @@ def test_a_report_that_no_lease_allows_is_refused_and_not_counted(number: int, f
     assert leases.done == 0
 
 
+def warmed(parts: list[range], *names: str) -> Leases:
+    """Leases whose holders have each reported 9 seeds, one of them after the other, at 10 seeds/s."""
+    leases = Leases(parts)
+    for name in names:
+        leases.join(name)
+    for name in names:
+        for step in range(1, 3):
+            lease = leases.give(name, step * S_NS)
+            assert lease is not None
+            leases.report(name, lease.number, lease.first, lease.end, step * S_NS + len(lease) * S_NS // 10)
+    return leases
+
+
+@pytest.mark.parametrize(("first", "end"), [(-1, 3), (1, 3), (3, 4), (2, 2)])
+def test_of_a_long_lease_only_the_next_seeds_can_be_reported(first: int, end: int) -> None:
+    leases = warmed([range(1000)], "a")
+    lease = leases.give("a", 9 * S_NS)
+    assert lease is not None
+    assert len(lease) > 8
+    leases.report("a", lease.number, lease.first, lease.first + 2, 10 * S_NS)
+    done = leases.done
+    with pytest.raises(Unexpected, match=f"of which {lease.first + 2} to {lease.end - 1} are left"):
+        leases.report("a", lease.number, lease.first + first, lease.first + end, 10 * S_NS)
+    assert leases.done == done
+    leases.report("a", lease.number, lease.first + 2, lease.end, 11 * S_NS)
+
+
+def test_of_a_lease_whose_seed_is_given_up_every_other_is_leased_again() -> None:
+    names = [f"m{number}" for number in range(2 + BLAMES)]
+    leases = warmed([range(1000)], *names)
+    lease = leases.give(names[0], 99 * S_NS)
+    assert lease is not None
+    deadly = lease.first
+    for name in names[: 1 + BLAMES]:
+        if name != names[0]:
+            again = leases.give(name, 99 * S_NS)
+            assert again is not None
+            assert (again.first, again.careful, len(again) > 2) == (deadly, True, True)
+        loss = leases.lost(name)
+    assert loss.given_up == ((0, deadly),)
+    rest = leases.give(names[-1], 99 * S_NS)
+    assert rest is not None
+    assert rest.first == deadly + 1
+
+
+def test_a_seed_of_several_parts_counts_once() -> None:
+    fleet = Fleet([range(100), range(10, 20), range(50, 60), range(90, 130)], {"a": Machine(100)})
+    fleet.run()
+    assert (fleet.leases.done, fleet.leases.distinct()) == (160, 130)
+
+
 def test_a_report_that_comes_twice_or_after_its_holder_was_lost_is_refused() -> None:
     leases = Leases([range(100)])
     leases.join("a")

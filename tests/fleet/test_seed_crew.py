@@ -141,6 +141,16 @@ def test_a_failure_that_several_machines_find_is_one_with_its_smallest_case() ->
     assert ended.exit_code is ExitCode.NO
 
 
+def test_a_machine_is_told_of_a_failure_that_another_has_found_and_does_not_shrink_it() -> None:
+    bench = Bench(study(2000), {"a": 100, "b": 100}, each_hundredth)
+    late = bench.machines["b"]
+    late.failing = lambda seed: each_hundredth(seed) if bench.emitted(FailureFound) else None
+    ended = bench.run()
+    assert late.shrunk == []
+    [found] = ended.failures
+    assert any(seed in late.ran for seed in found.seeds)
+
+
 def test_a_smaller_case_of_a_known_failure_takes_its_place_and_is_kept() -> None:
     of = study(100)
     bench = Bench(of, {"a": 1, "b": 1})
@@ -237,6 +247,17 @@ def test_a_machine_that_was_given_up_is_not_listened_to_any_more() -> None:
     assert late.ran
     assert seeds_of(ended) == Counter(range(500))
     assert len(bench.emitted(CaseEnded)) == 500
+
+
+def test_a_machine_that_was_given_up_before_it_was_ready_is_given_nothing() -> None:
+    of = study(300)
+    bench = Bench(of, {"a": 100, "b": 100})
+    late = bench.machines["b"]
+    bench.crew.lost("b", "said nothing for 2.5 s, and is given up", 0)
+    bench.deliver()
+    ended = bench.run()
+    assert not late.ran
+    assert seeds_of(ended) == Counter(range(300))
 
 
 def test_without_any_machine_the_campaign_could_not_be_run_and_says_how_far_it_came() -> None:

@@ -102,6 +102,15 @@ class Bench:
         return self.pipe.reports()
 
 
+def failing_seed(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Return the first seed that fails of a kind with a planted bug."""
+    bench = Bench(monkeypatch, Reads(bug="stale"))
+    bench.run(Take(3, Lease(1, 0, 0, 50)))
+    [found] = bench.pipe.of(Reported)
+    assert isinstance(found, Reported)
+    return found.findings.failures[0].seed
+
+
 def test_a_lease_is_run_in_order_and_reported_when_it_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     bench = Bench(monkeypatch, Says("a", lambda run: PASSED), Says("b", lambda run: PASSED))
     assert bench.run(Take(3, Lease(1, 0, 10, 14)), Take(3, Lease(2, 0, 14, 15))) == [(1, 10, 14), (2, 14, 15)]
@@ -178,6 +187,7 @@ def test_a_lease_that_is_beyond_its_new_end_ends_at_once_and_is_reported(monkeyp
     assert bench.run(Take(3, Lease(1, 0, 0, 100))) == [(1, 0, 3)]
     # The report comes before the answer: what it has run is then its own.
     assert [type(each) for each in bench.pipe.said] == [Ready, Reported, Shortened]
+    assert bench.pipe.said[-1] == Shortened(3, 1, 3)
 
 
 def test_to_finish_is_to_report_what_has_ended_and_to_run_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -193,11 +203,7 @@ def test_to_finish_is_to_report_what_has_ended_and_to_run_no_more(monkeypatch: p
 
 
 def test_a_failure_that_is_being_shrunk_is_finished_in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    first = Bench(monkeypatch, Reads(bug="stale"))
-    first.run(Take(3, Lease(1, 0, 0, 50)))
-    [found] = first.pipe.of(Reported)
-    assert isinstance(found, Reported)
-    seed = found.findings.failures[0].seed
+    seed = failing_seed(monkeypatch)
 
     # Each reading of the clock takes 10 ms: what is to be done is looked for each 100 ms, also while it shrinks.
     def run(*, hurries: bool) -> tuple[int, list[tuple[int, int, int]]]:
@@ -217,6 +223,21 @@ def test_a_failure_that_is_being_shrunk_is_finished_in_a_hurry(monkeypatch: pyte
     (slowly, whole), (quickly, cut) = run(hurries=False), run(hurries=True)
     assert whole == cut == [(1, seed, seed + 1)]
     assert quickly < slowly
+
+
+def test_the_seed_that_is_being_shrunk_stays_in_its_lease(monkeypatch: pytest.MonkeyPatch) -> None:
+    seed, kind = failing_seed(monkeypatch), Reads(bug="stale")
+    bench = Bench(monkeypatch, kind, step_ns=10_000_000)
+    whole = kind.run
+
+    def counted(tape: Tape) -> Outcome:
+        if kind.runs == 9:
+            bench.pipe.orders.append(Shorten(3, 1, seed))
+        return whole(tape)
+
+    kind.run = counted  # type: ignore[method-assign]
+    assert bench.run(Take(3, Lease(1, 0, seed, seed + 9))) == [(1, seed, seed + 1)]
+    assert bench.pipe.of(Shortened) == [Shortened(3, 1, seed + 1)]
 
 
 def test_when_a_subject_is_gone_only_whole_seeds_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:

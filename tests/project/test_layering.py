@@ -580,7 +580,7 @@ selftest.bench ← units errors events judge.verdict selftest.reach runner libra
 # The command.
 cli.options ← units errors escape plan verify.tape verify.kinds
 cli.flags ← command protocol errors escape plan config cli.options
-cli ← fleet.leases fleet.seed_crew fleet.seed_messages fleet.study fleet.source_files verify.account worker
+cli ← fleet.leases fleet.link fleet.seed_crew fleet.seed_messages fleet.study fleet.source_files verify.account
     fleet.fleet fleet.launchers fleet.launchers.asked fleet.token monitors.plan
     errors escape secret severity reason server_address server_plan usage plan events stats judge.judging
     compare.answers selftest.reach faults.operator_thread faults.bench host target.talk runner compare config.tables

@@ -21,10 +21,12 @@ from loadgen.fleet.seed_crew import Joined, SeedCrew
 from loadgen.fleet.study import Study
 from loadgen.host import machine
 from loadgen.runner.kernel import THIS_MACHINE
-from loadgen.units import NS_PER_MS, span
+from loadgen.units import NS_PER_MS, NS_PER_S, span
 from loadgen.verify import artifact
 from loadgen.version import __version__
-from loadgen.worker.messages import Goodbye
+
+LOST_NS = 10 * NS_PER_S
+"""The silence after which an agent is lost: longer than of load, as its seeds can be run again and nothing hurries."""
 
 TURN_NS = 50 * NS_PER_MS
 """The longest wait for a message before the crew is told the time."""
@@ -46,12 +48,12 @@ def run(given: Given, verb: str, words: Sequence[str]) -> ExitCode:
     study = study_of(given, planned, verb, words)
     deferred = interrupts.Deferred()
     if given.dry_run:
-        with machines.agents(given, launcher) as fleet:
+        with machines.agents(given, launcher, LOST_NS) as fleet:
             output.write_lines(sys.stdout, [f"{line}\n".encode() for line in _preflight(study, fleet, launcher)])
         return ExitCode.YES
     with output.opened(verification.wanted(given)) as outputs, deferred.caught(), contextlib.ExitStack() as stack:
         with deferred:
-            fleet = stack.enter_context(machines.agents(given, launcher))
+            fleet = stack.enter_context(machines.agents(given, launcher, LOST_NS))
         crew = SeedCrew(
             study,
             joined(fleet, launcher),
@@ -68,8 +70,6 @@ def run(given: Given, verb: str, words: Sequence[str]) -> ExitCode:
         took_ns = time.monotonic_ns()
         if not crew.has_begun:
             raise WorkerError(crew.why)
-        for rank, _ in enumerate(fleet.machines):
-            fleet.exchange.tell(rank, Goodbye())
         ended = crew.ended(took_ns)
         outputs.emit(ended)
     return ended.exit_code
@@ -143,12 +143,23 @@ def _refuse_address(given: Given) -> None:
 
 def _preflight(study: Study, fleet: Fleet, launcher: Launcher) -> Iterator[str]:
     """Yield the lines of a dry run: what would be run, and on which machines."""
-    cases = ", ".join(dict.fromkeys(f"{len(part.kinds)} tests × {len(part.seeds):,} seeds" for part in study.parts))
+    cases = ", ".join(
+        dict.fromkeys(
+            f"{_plural(len(part.kinds), 'test')} × {_plural(len(part.seeds), 'seed')}" for part in study.parts
+        )
+    )
     yield f"{study.suite}: {f'for {span(study.duration_ns)}' if study.duration_ns else cases}"
     for each in joined(fleet, launcher):
         said = next(found.said for found in fleet.machines if found.name == each.name)
         processes = study.processes or max(1, round(each.cpus))
-        yield f"{each.name}: loadgen {said.version}, Python {said.python}, {said.cpus} CPUs, {processes} processes"
+        yield (
+            f"{each.name}: loadgen {said.version}, Python {said.python}, {_plural(said.cpus, 'CPU')}, "
+            + _plural(processes, "process", "processes")
+        )
     for file in study.files:
         yield f"each reads {file.path}"
     yield "nothing was run (--dry-run)"
+
+
+def _plural(count: int, noun: str, many: str = "") -> str:
+    return f"{count:,} {noun if count == 1 else many or f'{noun}s'}"

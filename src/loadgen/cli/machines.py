@@ -14,6 +14,7 @@ from loadgen.errors import UsageError
 from loadgen.fleet.fleet import Fleet, launched
 from loadgen.fleet.launchers import Launcher, launcher_of
 from loadgen.fleet.launchers.asked import Asked
+from loadgen.fleet.link import LOST_NS
 from loadgen.fleet.token import token_of
 from loadgen.plan import Plan
 from loadgen.units import NS_PER_S
@@ -45,9 +46,12 @@ def launcher(given: Given) -> Launcher | None:
 
 
 @contextmanager
-def agents(given: Given, launcher: Launcher) -> Iterator[Fleet]:
-    """Launch the agents, and end them on exit. Raises UsageError, and WorkerError as `launched` does."""
-    with launched(launcher, _Coming()) as fleet:
+def agents(given: Given, launcher: Launcher, lost_ns: int = LOST_NS) -> Iterator[Fleet]:
+    """Launch the agents, and end them on exit. One is lost when it has been silent for `lost_ns`.
+
+    Raises UsageError, and WorkerError as `launched` does.
+    """
+    with launched(launcher, _Coming(), lost_ns) as fleet:
         yield fleet
 
 

@@ -173,7 +173,7 @@ class Fleet:
 
 
 @contextmanager
-def launched(launcher: Launcher, so_far: SoFar = lambda here, of: None) -> Iterator[Fleet]:
+def launched(launcher: Launcher, so_far: SoFar = lambda here, of: None, lost_ns: int = LOST_NS) -> Iterator[Fleet]:
     """Launch the agents, wait until each has introduced itself and is claimed, and end them on exit.
 
     Raises WorkerError when an agent cannot be launched, is of another version, or does not come.
@@ -183,7 +183,7 @@ def launched(launcher: Launcher, so_far: SoFar = lambda here, of: None) -> Itera
         channels = stack.enter_context(launcher.launch(run))
 
         def link(rank: int, now_ns: int) -> Link:
-            return Link(__version__, run, rank, channels[rank].token, now_ns)
+            return Link(__version__, run, rank, channels[rank].token, now_ns, lost_ns)
 
         board = stack.enter_context(Switchboard(channels, link))
         patience_s = 2 * INTRODUCED_WITHIN_NS / NS_PER_S

@@ -31,9 +31,11 @@ class Link:
     name; empty while it has not.
     """
 
-    def __init__(self, version: str, run: str, rank: int, token: str, now_ns: int) -> None:
+    def __init__(self, version: str, run: str, rank: int, token: str, now_ns: int, lost_ns: int = LOST_NS) -> None:
+        """The agent is lost when it has been silent for `lost_ns`."""
         self._version = version
         self._run, self._rank, self._token = run, rank, token
+        self._lost_ns = lost_ns
         self._nonce = nonce()
         self._frames = Frames()
         self._began_ns = self._heard_ns = self._beat_ns = now_ns
@@ -90,8 +92,8 @@ class Link:
         if self.introduction is None:
             if now_ns - self._began_ns >= INTRODUCED_WITHIN_NS:
                 self._end(f"did not introduce itself within {INTRODUCED_WITHIN_NS // NS_PER_S} s")
-        elif now_ns - self._heard_ns >= LOST_NS:
-            self._end(f"said nothing for {LOST_NS / NS_PER_S:g} s, and is given up")
+        elif now_ns - self._heard_ns >= self._lost_ns:
+            self._end(f"said nothing for {self._lost_ns / NS_PER_S:g} s, and is given up")
         elif now_ns >= self._beat_ns:
             self._beat_ns = now_ns + BEAT_NS
             self.out += frame(Kind.BEAT)
