@@ -22,6 +22,13 @@ from loadgen.units import NS_PER_S
 REMOTE = "LOADGEN_REMOTE"
 """The variable of the environment that says what --remote-command does."""
 
+MEANT_FOR = {
+    "remote_command": ("ssh",),
+    "token_file": ("tcp", "listen"),
+    "expect_wait": ("tcp", "listen", "dask", "fly"),
+}
+"""The launchers that each of these flags is for."""
+
 QUIET_S = 2.0
 """The time for which nothing is said of agents that have not come yet."""
 
@@ -31,6 +38,7 @@ def launcher(given: Given) -> Launcher | None:
     where, machines = given.get("on"), given.get("machines")
     if where is not None and machines is not None:
         raise UsageError("--machines N is the same as --on local:N: keep one of them.")
+    refuse_unmeant(given, where or "")
     if where is None and machines is None:
         if given.get("dry_run"):
             raise UsageError("--dry-run shows what agents would do, and none are asked for: add --on local:2, say.")
@@ -43,6 +51,14 @@ def launcher(given: Given) -> Launcher | None:
         say=output.remark,
     )
     return launcher_of(where if where is not None else f"local:{machines}", asked)
+
+
+def refuse_unmeant(given: Given, where: str) -> None:
+    """Raise UsageError for a flag that means nothing to the launcher."""
+    for name, kinds in MEANT_FOR.items():
+        if given.get(name) is not None and where.partition(":")[0] not in kinds:
+            forms = " or ".join(f"{kind}:…" for kind in kinds)
+            raise UsageError(f"--{name.replace('_', '-')} is for --on {forms}: leave it out.")
 
 
 @contextmanager

@@ -161,6 +161,8 @@ def test_scheduler_that_is_not_there_and_one_without_workers_are_one_sentence(
     with pytest.raises(WorkerError, match=r"No Dask scheduler was reached at tcp://127.0.0.1:1 "):
         with client_of("tcp://127.0.0.1:1"):
             pass
+    with pytest.raises(UsageError, match="needs certificates in Dask's own configuration"), client_of("tls://h:1"):
+        pass
     with pytest.raises(WorkerError, match="has no workers: start some"):
         checked_workers(client, 3, 0.1)
 

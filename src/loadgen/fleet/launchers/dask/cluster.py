@@ -11,8 +11,9 @@ from collections.abc import Iterator
 
 import dask.config
 from distributed import Client, LocalCluster
+from distributed.security import Security
 
-from loadgen.errors import WorkerError
+from loadgen.errors import UsageError, WorkerError
 from loadgen.escape import printable
 from loadgen.fleet.launchers.dask.messages import RESOURCE, Versions
 from loadgen.fleet.launchers.dask.task import versions
@@ -30,8 +31,13 @@ SETTINGS = {
 
 @contextlib.contextmanager
 def client_of(address: str) -> Iterator[Client]:
-    """Connect to a scheduler. Raises WorkerError."""
+    """Connect to a scheduler. Raises WorkerError, and UsageError where TLS has no certificates."""
     silence()
+    if address.startswith("tls:") and Security().get_connection_args("client").get("ssl_context") is None:
+        raise UsageError(
+            f"--on dask:{address} needs certificates in Dask's own configuration: distributed.comm.tls.ca-file, "
+            "client.cert and client.key, or DASK_DISTRIBUTED__COMM__TLS__CA_FILE and so on in the environment."
+        )
     try:
         client = Client(address, timeout=CONNECT_S, set_as_default=False)
     except (OSError, ValueError) as error:
