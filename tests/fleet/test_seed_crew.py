@@ -12,7 +12,7 @@ from loadgen.errors import ExitCode, InternalError, OutputError
 from loadgen.events import Event, Progress
 from loadgen.fleet.seed_crew import FINISH_NS, Joined, SeedCrew
 from loadgen.fleet.seed_messages import Prepare, Ready, Reported, Unable
-from loadgen.fleet.study import Study
+from loadgen.fleet.study import Part, Study
 from loadgen.reason import Code
 from loadgen.verify.account import Findings
 from loadgen.verify.artifact import Artifact
@@ -20,6 +20,10 @@ from loadgen.verify.case import Verdict
 from loadgen.verify.ended import CampaignBegan, CampaignEnded, CaseEnded, FailureFound
 
 Failing = Callable[[int], FailureFound | None]
+
+
+def replay(part: Part, seed: int) -> str:
+    return f"loadgen replay --seed {seed} --test {part.kinds[0]}"
 
 
 class Bench:
@@ -38,7 +42,7 @@ class Bench:
         self.kept: list[Artifact] = []
         self.now_ns = 0
         joined = [Joined(name, f"{name}.example", 2) for name in rates]
-        self.crew = SeedCrew(of, joined, 0, emit=self.events.append, keep=keep or self.keep)
+        self.crew = SeedCrew(of, joined, 0, emit=self.events.append, keep=keep or self.keep, replay=replay)
 
     def keep(self, artifact: Artifact) -> str:
         self.kept.append(artifact)
@@ -119,7 +123,9 @@ def test_a_machine_runs_as_many_processes_as_it_has_cpus_where_nobody_says_other
     object.__setattr__(by_default, "processes", 0)
     object.__setattr__(given, "processes", 3)
     for of, cpus, processes in ((by_default, 2.0, 2), (by_default, 0.25, 1), (given, 2.0, 3)):
-        crew = SeedCrew(of, [Joined("a", "a", cpus)], 0, emit=lambda event: None, keep=lambda artifact: "")
+        crew = SeedCrew(
+            of, [Joined("a", "a", cpus)], 0, emit=lambda event: None, keep=lambda artifact: "", replay=replay
+        )
         [(_, order)] = crew.orders()
         assert isinstance(order, Prepare)
         assert order.processes == processes
@@ -214,6 +220,16 @@ def test_a_time_ends_the_campaign_as_it_does_on_one_machine() -> None:
     assert bench.now_ns <= 21 * S_NS
 
 
+def test_the_time_of_a_campaign_begins_when_the_first_machine_is_ready() -> None:
+    bench = Bench(study(1 << 40, duration_ns=20 * S_NS), {"a": 100})
+    bench.now_ns = 30 * S_NS
+    bench.crew.tick(bench.now_ns)
+    assert not bench.crew.is_over
+    ended = bench.run()
+    assert ended.seeds == pytest.approx(2000, rel=0.1)
+    assert ended.took_ns == pytest.approx(20 * S_NS, rel=0.1)
+
+
 def test_what_a_lost_machine_had_not_reported_is_run_by_others() -> None:
     bench = Bench(study(2000), {"a": 100, "b": 100, "c": 100})
 
@@ -296,8 +312,11 @@ def test_a_seed_that_ends_every_process_is_left_out_and_named() -> None:
     assert seeds_of(ended) == Counter({*range(1000)} - {700})
     assert ended.exit_code is ExitCode.COULD_NOT_RUN
     [reason] = ended.reasons
-    assert reason.words.startswith(f"seed 700 of {KIND} ended the process that ran it again and again, at last on ")
-    assert "was killed by SIGSEGV" in reason.words
+    last = reason.words.partition("the last on ")[2][0]
+    assert reason.words == (
+        f"seed 700 is left out, as each process that ran it has ended, the last on {last}: it was killed by SIGSEGV; "
+        f"here it is run by `loadgen replay --seed 700 --test {KIND}`"
+    )
     assert {note.code for note in ended.notes} == {Code.PROCESS_ENDED}
 
 

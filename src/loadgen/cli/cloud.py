@@ -18,7 +18,7 @@ from loadgen.fleet import source_files
 from loadgen.fleet.fleet import Fleet
 from loadgen.fleet.launchers import Launcher
 from loadgen.fleet.seed_crew import Joined, SeedCrew
-from loadgen.fleet.study import Study
+from loadgen.fleet.study import Part, Study
 from loadgen.host import machine
 from loadgen.runner.kernel import THIS_MACHINE
 from loadgen.units import NS_PER_MS, NS_PER_S, span
@@ -60,6 +60,7 @@ def run(given: Given, verb: str, words: Sequence[str]) -> ExitCode:
             time.monotonic_ns(),
             emit=outputs.emit,
             keep=lambda found: str(artifact.written(found, Path(given.artifacts))),
+            replay=replay_command,
         )
         try:
             _lead(crew, fleet, deferred)
@@ -121,6 +122,12 @@ def study_of(given: Given, planned: Planned, verb: str, words: Sequence[str]) ->
         judges_states=planned.limits.judges_states,
         options=dict(options.pop()) if len(options) == 1 else {},
     )
+
+
+def replay_command(part: Part, seed: int) -> str:
+    """Return the command that runs a seed of a part here: its only kind, or all kinds of the suite."""
+    test = part.kinds[0] if len(part.kinds) == 1 else part.suite
+    return verification.case_command(test, seed, dict(part.options))
 
 
 def _files(given: Given) -> Iterator[str]:

@@ -27,7 +27,7 @@ from loadgen.fleet.seed_messages import (
     Take,
     Unable,
 )
-from loadgen.fleet.study import Study
+from loadgen.fleet.study import Part, Study
 from loadgen.reason import Code, Reason
 from loadgen.units import NS_PER_MS, NS_PER_S
 from loadgen.verify.account import Account
@@ -74,12 +74,21 @@ class SeedCrew:
     """One campaign."""
 
     def __init__(
-        self, study: Study, machines: Sequence[Joined], now_ns: int, *, emit: Emit, keep: Callable[[Artifact], str]
+        self,
+        study: Study,
+        machines: Sequence[Joined],
+        now_ns: int,
+        *,
+        emit: Emit,
+        keep: Callable[[Artifact], str],
+        replay: Callable[[Part, int], str],
     ) -> None:
-        """`keep` writes an artifact and returns its path; it may raise OutputError."""
+        """`keep` writes an artifact and returns its path; it may raise OutputError. `replay` returns the command that
+        runs a seed of a part here."""
         self._study = study
         self._emit = emit
         self._keep = keep
+        self._replay = replay
         self._leases = Leases([part.seeds for part in study.parts])
         self._account = Account(study.suite)
         self._orders: list[tuple[str, Order]] = []
@@ -161,10 +170,10 @@ class SeedCrew:
         """Take the time: at least each 100 ms, so that slow machines are relieved and progress is shown."""
         self._now_ns = now_ns
         duration_ns = self._study.duration_ns
-        if duration_ns and now_ns - self._began_ns >= duration_ns:
+        if duration_ns and self._begun and now_ns - self._began_ns >= duration_ns:
             self._stop()
         self._feed()
-        if now_ns - self._told_ns >= PROGRESS_EVERY_NS:
+        if self._begun and now_ns - self._told_ns >= PROGRESS_EVERY_NS:
             self._told_ns = now_ns
             self._emit(self._progress())
 
@@ -235,7 +244,7 @@ class SeedCrew:
         self._account.identity(ready.identity)
         if self._begun:
             return
-        self._begun = True
+        self._begun, self._began_ns = True, self._now_ns
         study = self._study
         first, *others = (part.seeds for part in study.parts)
         alike = not study.duration_ns and all(each == first for each in others)
@@ -290,10 +299,9 @@ class SeedCrew:
 
     def _given_up(self, name: str, words: str, seeds: Sequence[tuple[int, int]]) -> None:
         for part, seed in seeds:
-            kinds = ", ".join(self._study.parts[part].kinds)
             self._account.could_not_run(
-                f"seed {seed} of {kinds} ended the process that ran it again and again, at last on {name}: {words}. It "
-                "was left out; `loadgen replay --seed` and `--test` run it here."
+                f"seed {seed} is left out, as each process that ran it has ended, the last on {name}: it "
+                f"{words.removesuffix('.')}; here it is run by `{self._replay(self._study.parts[part], seed)}`"
             )
 
     # ── Leases ────────────────────────────────────────────────────────────────────────────────────────────────────────
