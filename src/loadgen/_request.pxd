@@ -82,8 +82,7 @@ cdef struct Request:
     int64_t ready_ns     # with a schedule: the intended time, plus the time for which the server had it wait
     uint64_t key         # the key's id; of several keys, the first (`_siblings`)
     uint64_t end         # the connection's count of written bytes once this request is out
-    uint64_t value       # with a history: the identity of the value written or read (`_mark`); 0: none. Of several
-                         # keys, a bit for each that was found or stored, the first key's lowest
+    uint64_t value       # with a history: the identity of the value (`_mark`), 0: none; of several keys: those found
     uint32_t process     # with a history: the connection's slot, counted over all workers
     uint8_t command      # a row of the run's table
     uint8_t phase
