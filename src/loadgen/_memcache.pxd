@@ -1,7 +1,7 @@
 # memcache's text protocol, client side.
 #
-# Silent requests are sets, deletes and adds with `noreply`. Errors are not silent, and do not say which request they are of:
-# they count for the oldest that is silent.
+# Silent requests are sets, deletes and adds with `noreply`. Errors are not silent, and do not say which request they
+# are of: they count for the oldest that is silent.
 
 from libc.stdint cimport uint64_t
 

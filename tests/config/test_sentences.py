@@ -315,6 +315,50 @@ SENTENCES = [
         "is for RESP only; leave it out with memcache, which has no databases",
     ),
     (
+        '[target]\nprotocol = "memcache"\n[workload.commands]\nmset = 1',
+        "protocol-limit",
+        'is not a command of "memcache"; memcache stores single keys: send set, with connection.pipeline_depth or '
+        "target.memcache.quiet",
+    ),
+    (
+        '[target]\nprotocol = "memcache-meta"\n[workload.commands]\nmget = 1',
+        "protocol-limit",
+        'is not a command of "memcache-meta"; this dialect reads single keys: send get, with '
+        'connection.pipeline_depth or target.memcache.quiet, or set target.protocol to "memcache"',
+    ),
+    (
+        '[workload]\nvalues.ttl = "1s"\ncommands.mset = 1',
+        "expires",
+        "stores values that live for ever: MSET has no time to live; leave out one of them, or send set instead",
+    ),
+    (
+        '[workload]\nhistory = "h"\ncommands.incr = 1',
+        "never-judged",
+        "is not in a history, which is of reads, writes and removals of single keys; leave out one of them",
+    ),
+    (
+        "[target]\ncluster = true\n[workload]\nkeyspace.count = 268435457\ncommands.mget = 1",
+        "too-large",
+        "must be at most 268435456 where keys have owners and mget is sent, as each worker has a table of the keys of "
+        "each owner",
+    ),
+    (
+        "[workload]\nkeyspace = {count = 5, counters = 6}\ncommands.incr = 1",
+        "too-large",
+        "must be at most workload.keyspace.count, 5, as a counter is of a key, not 6",
+    ),
+    (
+        "[target]\ncluster = true\n[workload]\nkeyspace = {count = 5, counters = 4}\ncommands.incr = 1",
+        "no-keys",
+        "must be left out where keys have owners: each key has a counter then, on the server of the key",
+    ),
+    (
+        '[target]\nprotocol = "memcache"\n[workload]\nkeyspace.length = 243\ncommands.incr = 1',
+        "protocol-limit",
+        'must be at most 242 with counters, whose keys have "counter:" in front, not 243',
+    ),
+    ("[workload]\nkeys_per_request = 65", "too-large", "must be at most 64, not 65"),
+    (
         "[workload.commands]\nget = 0\nset = 0",
         "nothing-to-send",
         "every weight is 0, so there is nothing to send; give one of get, set, delete, mget, mset and incr a weight",

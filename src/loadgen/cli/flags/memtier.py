@@ -7,6 +7,7 @@ from loadgen.cli.options.refused import MEMTIER_TOOL
 from loadgen.config import Flag
 from loadgen.errors import UsageError
 from loadgen.escape import printable
+from loadgen.plan import Weights
 
 THREADS = 4
 CLIENTS = 50
@@ -67,6 +68,15 @@ def key_count(given: Given) -> tuple[str, Flag] | None:
     if last < first:
         raise UsageError(f"--key-maximum: {last} is below --key-minimum, {first}; swap them.")
     return _KEYS, Flag("--key-maximum" if most is not None else "--key-minimum", last - first + 1)
+
+
+def of_several_keys(ratio: Weights, keys: int) -> tuple[Weights, int]:
+    """Return the mix of `--ratio` with `--multi-key-get`, and the keys of each MGET.
+
+    The GETs of a ratio are keys then: 1:10 with 5 keys is two MGETs of 5 keys for each SET.
+    """
+    each = min(keys, ratio["get"])
+    return Weights(set=ratio["set"], mget=-(-ratio["get"] // each)), each
 
 
 def tls_versions(word: Word) -> dict[str, Flag]:

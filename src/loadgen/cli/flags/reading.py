@@ -9,9 +9,10 @@ from loadgen.cli.flags import memtier
 from loadgen.cli.flags.address import GivenTarget, read_credentials, target_of
 from loadgen.cli.flags.mix import read_mix, read_ratio
 from loadgen.cli.flags.named_tests import REQUESTS, NamedTest, tests_of
-from loadgen.cli.options import Given, ended
+from loadgen.cli.options import Given, Word, ended
 from loadgen.config import Flag
 from loadgen.errors import UsageError
+from loadgen.plan import Weights
 
 # Defaults without a file: an answer within seconds, over as many connections as other tools open.
 WITHOUT_FILE: dict[str, object] = {
@@ -21,6 +22,8 @@ WITHOUT_FILE: dict[str, object] = {
 }
 
 _REQUESTS = "general.requests"
+_MEMTIER_RATIO = Weights(set=1, get=10)
+"""memtier's default of --ratio."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,9 @@ def _tests(given: Given, keys: dict[str, Flag]) -> tuple[NamedTest, ...]:
 def _mix(given: Given) -> tuple[dict[str, Flag], tuple[str, ...]]:
     """Return the keys of the last of --mix and --ratio, and remarks on it."""
     words = [word for word in given.words if word.option.name in ("mix", "ratio")]
+    several = given.word("multi_key_get")
+    if several is not None and int(several.value) > 1:
+        return _several(several, words[-1] if words else None)
     if not words:
         return {}, ()
     word = words[-1]
@@ -111,3 +117,24 @@ def _mix(given: Given) -> tuple[dict[str, Flag], tuple[str, ...]]:
         return keys, ()
     unambiguous = f"--mix set={weights['set']},get={weights['get']} is unambiguous"
     return keys, (f"{word.spelling} {word.value}: SET:GET, as in memtier; {unambiguous}",)
+
+
+def _several(several: Word, word: Word | None) -> tuple[dict[str, Flag], tuple[str, ...]]:
+    """Return the keys of --multi-key-get, and a remark on what they come to."""
+    if word is not None and word.option.name == "mix":
+        raise UsageError(
+            f"{several.spelling} makes MGETs of the GETs of --ratio, and {word.spelling} names commands: write "
+            f"{word.spelling} mget=4,set=1 with --set workload.keys_per_request={several.value}."
+        )
+    try:
+        ratio = read_ratio(str(word.value)) if word is not None else _MEMTIER_RATIO
+    except ValueError as error:
+        assert word is not None, "the default is a ratio"
+        raise UsageError(ended(f"{word.spelling}: {error}")) from None
+    if not ratio["get"]:
+        raise UsageError(f"{several.spelling}: this --ratio has no GET; leave out one of them.")
+    weights, each = memtier.of_several_keys(ratio, int(several.value))
+    keys = {f"workload.commands.{name}": Flag(several.spelling, weight) for name, weight in weights.items()}
+    parts = f"{weights['set']}:{weights['mget']}"
+    remark = f"{several.spelling} {several.value}: SET:MGET is {parts}, with {each} keys in each MGET"
+    return {**keys, "workload.keys_per_request": Flag(several.spelling, each)}, (remark,)

@@ -150,8 +150,8 @@ LOAD = OptionGroup(
                "unless given", COUNT, key="general.requests", betrays=tells.of_all_keys),
         Option(("--duration",), "time to measure, such as 10s", TIME, key="general.duration"),
         Option(("--warmup",), "time under load before the measurement", TIME, key="general.warmup"),
-        Option(("-t", "--tests"), "tests to run one after another, in redis-benchmark's order (ping, set, get), each "
-               "with -n requests (100k without CONFIG)",
+        Option(("-t", "--tests"), "tests to run one after another, in redis-benchmark's order (ping, set, get, "
+               "incr, mset, mget), each with -n requests (100k without CONFIG)",
                TEXT, "NAMES", betrays=tells.of_threads),
         Option(("--mix",), "command weights, such as get=6,set=3,delete=1 (default: get=80,set=20)", TEXT, "WEIGHTS"),
         Option(("-c", "--connections"), "connections in all", COUNT, key="connection.connections"),
@@ -249,6 +249,8 @@ MEMTIER = OptionGroup(
         Option(("--test-time",), "as --duration", TIME, "SECONDS", key="general.duration", only=MEMTIER_TOOL),
         Option(("--data-size",), "as --value-length", SIZE, key="workload.values.length", only=MEMTIER_TOOL),
         Option(("--ratio",), "as --mix, but written SET:GET", TEXT, "SET:GET", only=MEMTIER_TOOL),
+        Option(("--multi-key-get",), "keys of each read, an MGET, or on memcache a get of several keys; the GETs of "
+               "--ratio (default: 1:10) are keys then", COUNT, only=MEMTIER_TOOL),
         Option(("--key-minimum",), "number of the first key: 0 or 1", COUNT, only=MEMTIER_TOOL),
         Option(("--key-maximum",), "number of the last key", COUNT, only=MEMTIER_TOOL),
         Option(("--key-pattern",), "popularity of keys: R:R (uniform) or Z:Z (zipf)", ValueKind("SET:GET", _pattern),

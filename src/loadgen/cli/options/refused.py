@@ -74,7 +74,6 @@ MEMTIER = (
     _memtier("--print-all-runs", why="there is one run; leave it out"),
     _memtier("--cpu-split", why="write the CPUs with --cpu-list"),
     _memtier("--taskset", why="write the CPUs with --cpu-list", kind=WORD),
-    _memtier("--multi-key-get", why="GETs of several keys are not there yet", kind=WORD, harmless=("0", "1")),
     _memtier("--command", why=_COMMANDS, kind=TEXT),
     _memtier("--command-ratio", why=_COMMANDS, kind=WORD),
     _memtier("--command-key-pattern", why=_COMMANDS, kind=WORD),
