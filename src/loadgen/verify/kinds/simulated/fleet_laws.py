@@ -140,7 +140,10 @@ def _losses(case: FleetCase) -> Iterator[Finding]:
 
 
 def _is_led(case: FleetCase, fault: PlannedFault) -> bool:
-    """Return whether an agent that is lost had its plan by then; before, its introduction is waited for."""
+    """Return whether an agent that is lost was waited for: it had its plan by then, and has not drained the load."""
+    seats = case.crew.seats if case.crew is not None else []
+    if fault.kind not in _OF_THE_LEADER and len(seats) > fault.rank and seats[fault.rank].final is not None:
+        return False
     ranks = range(len(case.agents)) if fault.kind in _OF_THE_LEADER else (fault.rank,)
     return any(worker.began_ns <= fault.at_ns for rank in ranks for worker in case.agents[rank].workers.values())
 

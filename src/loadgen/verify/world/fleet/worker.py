@@ -147,7 +147,8 @@ class SimulatedWorker:
         self._agenda: list[tuple[int, int, Callable[[], None]]] = []
         """What is to be done, by the time of its own clock, and in the order in which it was decided on."""
         self._decided = 0
-        self._is_busy = False
+        self._is_drained = False
+        """It drains the newest load, or has, and was told nothing since."""
         self._open: dict[str, int] = {}
         """The requests of the phase that are open, by command."""
         self._renew()
@@ -204,10 +205,10 @@ class SimulatedWorker:
                 self._tell(ClockReading(self.now_ns))
             case Connect():
                 self._later(self._pace.connect_ns, self._connected)
-                self._is_busy = True
+                self._is_drained = False
             case WriteKeys():
                 self.phase = Phase.PREFILL
-                self._is_busy = True
+                self._is_drained = False
                 self._later(PREFILL_INTERVAL_NS, self._progressed)
                 self._later(self._pace.prefill_ns, self._written)
             case PutOn():
@@ -253,7 +254,6 @@ class SimulatedWorker:
             self._of_phase.setdefault(phase, []).append(self.log[-1])
 
     def _connected(self) -> None:
-        self._is_busy = False
         connections = sum(self._plan.workers[self.index].connections)
         self._entry(Phase.PRECHECK, "ping", "planned", connections)
         self._entry(Phase.PRECHECK, "ping", "ok", connections, 1000 + 7 * self.index)
@@ -266,7 +266,6 @@ class SimulatedWorker:
 
     def _written(self) -> None:
         self._agenda.clear()
-        self._is_busy = False
         self._ends(Phase.PREFILL, "set", self._plan.workers[self.index].prefill_count, 41_000 + self.index)
         self._report(Written, Phase.PREFILL)
 
@@ -283,7 +282,7 @@ class SimulatedWorker:
         for phase in OF_A_LOAD:
             self.last.pop(phase, None)
             self._of_phase.pop(phase, None)
-        self._is_busy = True
+        self._is_drained = False
         ordered_ns = self._clock.world(order.start_ns)
         began_ns = max(ordered_ns, self._world.now_ns)
         self.sent.append([began_ns, 0])
@@ -335,14 +334,14 @@ class SimulatedWorker:
     def _window_over(self) -> None:
         """The window's end: what is open ends within the drain."""
         self._over()
+        self._is_drained = True
         self._later(min(self._pace.drain_ns, self._plan.wire.request_timeout_ns), self._drained)
 
     def _end_load(self) -> None:
-        if self._is_busy:
+        if not self._is_drained:
             self._window_over()
 
     def _drained(self) -> None:
-        self._is_busy = False
         self._end_open(5 * NS_PER_MS)
         finals = {phase: self.snapshot(phase) for phase in COUNTED}
         self.last.update(dict.fromkeys(COUNTED, len(self.log)))
