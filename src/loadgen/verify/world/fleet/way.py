@@ -46,10 +46,6 @@ class Way:
         self.copied: Callable[[bytes], None] | None = None
         """Receives what arrives, too."""
 
-    def deliver_to(self, arrived: Callable[[bytes], None]) -> None:
-        """Have another receiver from now on."""
-        self._arrived = arrived
-
     def send(self, data: bytes) -> None:
         """Send bytes; none after `close`."""
         if self._is_closed or not data:
