@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from loadgen.fleet import link
 from loadgen.fleet.agent import Agent
 from loadgen.fleet.introduction import Claim
+from loadgen.fleet.link import Link
 from loadgen.fleet.together import Together
 from loadgen.runner import crew
 from loadgen.runner.clock import ClockOffset
@@ -23,6 +23,7 @@ KIND = "fleet_agents"
 _error: Any = ClockOffset.error_ns
 _be_claimed, _told, _tick = Agent._be_claimed, Agent._told, Agent.tick
 _complete_intervals, _all_drained = Together._complete_intervals, Together._all_drained
+_link_tick = Link.tick
 _tell = Seat.tell
 _on_member_death = Crew.on_member_death
 
@@ -62,6 +63,14 @@ def _histograms_of_one(self: Together, reports: Any) -> Drained:
         phase: replace(snapshot, response=reports[0].finals[phase].response) for phase, snapshot in whole.finals.items()
     }
     return replace(whole, finals=finals)
+
+
+def _with_patience(lost_ns: int) -> Callable[[Link, int], None]:
+    def tick(self: Link, now_ns: int) -> None:
+        self._lost_ns = lost_ns
+        _link_tick(self, now_ns)
+
+    return tick
 
 
 def _blames_the_first(self: Crew, seat: Seat, how: str) -> None:
@@ -117,8 +126,8 @@ MUTANTS = (
         "requests in flight of an agent that is lost have no end",
         (Crew, "settled", Crew.merged),
     ),
-    _mutant("patient leader", "a silent agent is given up after 30 s", (link, "LOST_NS", 30 * NS_PER_S)),
-    _mutant("hasty leader", "a silent agent is given up after 400 ms", (link, "LOST_NS", 400 * NS_PER_MS)),
+    _mutant("patient leader", "a silent agent is given up after 30 s", (Link, "tick", _with_patience(30 * NS_PER_S))),
+    _mutant("hasty leader", "a silent agent is given up after 400 ms", (Link, "tick", _with_patience(400 * NS_PER_MS))),
     _mutant(
         "agent beats by itself",
         "an agent takes its own signs of life for its leader's",
