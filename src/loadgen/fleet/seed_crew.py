@@ -6,7 +6,7 @@ is sound as a seed is the same case wherever it is run, and as no lost machine i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from loadgen.errors import InternalError, OutputError
@@ -114,7 +114,8 @@ class SeedCrew:
             self._take(name, machine, answer)
         except Unexpected as error:
             self.lost(name, str(error), now_ns)
-        self._feed()
+        # A report changes nothing for other machines, and there are many reports.
+        self._feed([name] if isinstance(answer, Reported) else self._machines)
 
     def _take(self, name: str, machine: _Machine, answer: Answer) -> None:
         match answer:
@@ -164,7 +165,7 @@ class SeedCrew:
             again = f", and {machine.again:,} that it had not reported were leased again" if machine.again else ""
             remark = f"{name} {words.removesuffix('.')}: it had run {machine.seeds:,} seeds{again}"
             self._account.note(Reason(Code.MACHINE_LOST, remark))
-        self._feed()
+        self._feed(self._machines)
 
     def tick(self, now_ns: int) -> None:
         """Take the time: at least each 100 ms, so that slow machines are relieved and progress is shown."""
@@ -172,7 +173,7 @@ class SeedCrew:
         duration_ns = self._study.duration_ns
         if duration_ns and self._begun and now_ns - self._began_ns >= duration_ns:
             self._stop()
-        self._feed()
+        self._feed(self._machines)
         if self._begun and now_ns - self._told_ns >= PROGRESS_EVERY_NS:
             self._told_ns = now_ns
             self._emit(self._progress())
@@ -306,15 +307,15 @@ class SeedCrew:
 
     # ── Leases ────────────────────────────────────────────────────────────────────────────────────────────────────────
 
-    def _feed(self) -> None:
-        """Give leases to whoever has too little to do."""
-        for name, machine in self._machines.items():
-            for process in sorted(machine.running):
+    def _feed(self, names: Collection[str]) -> None:
+        """Give leases to those of these machines that have too little to do."""
+        for name in names:
+            for process in sorted(self._machines[name].running):
                 holder = _holder(name, process)
                 while (lease := self._leases.give(holder, self._now_ns)) is not None:
                     self._orders.append((name, Take(process, lease)))
-        for name, machine in self._machines.items():
-            for process in sorted(machine.running):
+        for name in names:
+            for process in sorted(self._machines[name].running):
                 if (wish := self._leases.trim(_holder(name, process), self._now_ns)) is not None:
                     slow, _, number = wish.holder.rpartition(" ")
                     self._orders.append((slow, Shorten(int(number), wish.number, wish.end)))
