@@ -59,8 +59,10 @@ def test_agent_that_comes_up_late_is_waited_for(monkeypatch: pytest.MonkeyPatch)
     place = Endpoint(HOST, free_port(), "")
 
     def come_up() -> None:
-        with socket.create_server((HOST, place.port)) as late, late.accept()[0] as leader:
-            leader.sendall(b"here")
+        with socket.create_server((HOST, place.port)) as late:
+            late.settimeout(20)
+            with late.accept()[0] as leader:
+                leader.sendall(b"here")
 
     threading.Timer(0.1, come_up).start()
     with Tcp((place,), TOKEN, wait_s=20).launch("run") as (channel,):
@@ -97,6 +99,9 @@ def test_agents_are_counted_as_they_come_and_strangers_are_turned_away() -> None
 
     with Listen.of(f"{HOST}:{port}:3", Asked(token=TOKEN, say=say)).launch("run") as channels:
         assert [channel.name for channel in channels] == [HOST] * 3
+        # One more, as of a container that was started again, is not needed.
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection((HOST, port), timeout=20)
         # What was looked at is still there to be read.
         assert [channel.socket.recv(16) for channel in channels] == [HEAD] * 3
     assert [words.partition(": ")[2] for words in said] == [f"{n} of 3 agents have come" for n in range(4)]
