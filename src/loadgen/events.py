@@ -172,6 +172,10 @@ class Progress(Event):
     """By machine, what it does per second of late; empty where one machine does all."""
 
 
+MOST_SAMPLED = 16
+"""The most machines whose part of each interval is told: of more, that would be most of what a leader does."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sample(Event):
     """One interval of warmup or measure, all workers merged."""
@@ -187,6 +191,8 @@ class Sample(Event):
     """Requests that fell due in the interval, with a schedule."""
     growing: bool = False
     """True when the backlog at the interval's end (`interval.backlog`) is older than that at its start."""
+    hosts: Mapping[str, Snapshot] = field(default_factory=dict)
+    """By name, the part of each machine, where at most MOST_SAMPLED agents send the load; else empty."""
 
 
 @dataclass(frozen=True, slots=True)

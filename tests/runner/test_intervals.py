@@ -27,7 +27,9 @@ def test_an_interval_goes_out_when_its_last_member_has_reported_it() -> None:
     assert intervals.newest == {Phase.MEASURE: 1}
     assert intervals.complete({}) == []
     intervals.add(1, report(2, 4))
-    assert [each.so_far.total.planned for each in intervals.complete({})] == [13]
+    [second] = intervals.complete({})
+    assert second.so_far.total.planned == 13
+    assert {member: part.total.planned for member, part in second.parts.items()} == {0: 9, 1: 4}
 
 
 def test_a_member_that_has_drained_is_not_waited_for_and_its_last_counts_stand() -> None:
@@ -37,6 +39,7 @@ def test_a_member_that_has_drained_is_not_waited_for_and_its_last_counts_stand()
     finals = {1: {Phase.MEASURE: counted(40)}}
     found = intervals.complete(finals)
     assert [(each.number, each.length_ns, each.so_far.total.planned) for each in found] == [(1, 100, 45), (2, 70, 46)]
+    assert {member: part.total.planned for member, part in found[1].parts.items()} == {0: 6, 1: 40}
 
 
 def test_intervals_of_two_phases_are_kept_apart() -> None:

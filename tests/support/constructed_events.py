@@ -766,7 +766,14 @@ def agents() -> list[Event]:
     return [
         Configured(told, "0.1.0", server="redis 7.0.15", agents=machines, wall_s=START_S),
         *phases("measure"),
-        sample(0, counted(good(800, 200, misses=8), 10, open_loop=True)),
+        replace(
+            sample(0, counted(good(800, 200, misses=8), 10, open_loop=True)),
+            hosts={
+                "db1": counted(good(400, 100), 11),
+                "db2": counted({"get": Tally(planned=250, ok=240, timeouts=10, hits=240)}, 12, unanswered=10),
+                "db\x1b[2J3": counted(good(250, 0), 13),
+            },
+        ),
         Result(
             told,
             measured,

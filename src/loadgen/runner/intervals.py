@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from loadgen.phase import Phase
 from loadgen.snapshot import Snapshot
@@ -22,6 +22,8 @@ class Interval:
     """The last interval of a phase may be short."""
     so_far: Snapshot
     """All members' counts, from the beginning of the phase to the end of the interval."""
+    parts: Mapping[int, Snapshot] = field(default_factory=dict)
+    """By place, each member's part of that."""
 
 
 class Intervals:
@@ -51,7 +53,8 @@ class Intervals:
                 continue
             del self._reports[phase, number]
             self.newest[phase] = number
-            snapshots = [*(r.snapshot for r in reports.values()), *(finals[member][phase] for member in others)]
+            parts = {member: report.snapshot for member, report in reports.items()}
+            parts |= {member: finals[member][phase] for member in others}
             longest_ns = max(report.length_ns for report in reports.values())
-            found.append(Interval(phase, number, longest_ns, sum(snapshots, Snapshot())))
+            found.append(Interval(phase, number, longest_ns, sum(parts.values(), Snapshot()), parts))
         return found

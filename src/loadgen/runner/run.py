@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from loadgen import slo
-from loadgen.events import Event, Monitored, Result, Sample, TopologyChanged
+from loadgen.events import MOST_SAMPLED, Event, Monitored, Result, Sample, TopologyChanged
 from loadgen.faults.kinds import KINDS
 from loadgen.faults.operator_thread import OperatorThread
 from loadgen.faults.report import FaultReport, Outage
@@ -89,6 +89,8 @@ class Run:
         self.crew = Crew(plan, self.emit, members=members or WorkerProcesses(), server=server, stop=stop)
         self.changes: list[TopologyChanged] = []
         self.before: dict[str, Snapshot] = {}
+        self.parts_before: dict[tuple[str, str], Snapshot] = {}
+        """By phase and machine."""
         self.interval_p99_ns: list[int] = []
         self.backlogs: list[Backlog] = []
         self.by_phase = ByPhase(plan.load.phases)
@@ -194,10 +196,20 @@ class Run:
         now, then = so_far.backlog, before.backlog
         # The requests that began, plus the growth of the backlog.
         offered = max(0, interval.total.planned + now.requests - then.requests) if self.plan.load.open_loop else 0
-        sample = Sample(phase, time.time(), ended.length_ns, interval, used, offered, now.age_ns > then.age_ns)
+        growing = now.age_ns > then.age_ns
+        hosts = dict(self.parts(ended))
+        sample = Sample(phase, time.time(), ended.length_ns, interval, used, offered, growing, hosts)
         if phase == Phase.MEASURE:
             self.metrics.add(sample, from_ns)
         self.emit(sample)
+
+    def parts(self, ended: Interval) -> Iterator[tuple[str, Snapshot]]:
+        """Yield the part of each machine in an interval, where there are few enough."""
+        machines = [(seat.index, seat.share.host) for seat in self.crew.seats if seat.share.host]
+        for index, name in machines if len(machines) <= MOST_SAMPLED else ():
+            so_far, key = ended.parts.get(index, Snapshot()), (ended.phase, name)
+            yield name, so_far - self.parts_before.get(key, Snapshot())
+            self.parts_before[key] = so_far
 
     def sum_up(self, counted: Counted) -> Result:
         """Return the Result of all workers, the dead workers' last reports included."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from constructed_events import START_S, agents, closed_loop
 
 from loadgen.events import Event
@@ -22,6 +24,8 @@ def test_who_sends_is_shown_beside_the_connections() -> None:
     printed = shown(agents()[:-1])
     assert "agents        3 agents on db1.example, a-host-with-a-name" in printed
     assert "agent db1: host db1.example, loadgen 0.1.0" in printed
+    assert re.search(r"db1 +500 req/s +p99 +\d+ µs", printed)
+    assert re.search(r"db2 +240 req/s +p99 +≥1\.00s +10 errors", printed)
     assert "\x1b" not in printed
 
 

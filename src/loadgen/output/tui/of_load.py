@@ -67,7 +67,7 @@ def block(load: Load, width: int, height: int, now_s: float) -> Block:
         _row("so far", load.measured),
         _rates(load),
         _fact("connections", _connections(load)),
-        *_agents(load),
+        *_agents(load, height - _AROUND_NODES - 1),
         *_nodes(load, height - _AROUND_NODES),
         *(_fact("faults", words, "warn") for words in _faults(load, now_s)),
         _generator(load),
@@ -174,12 +174,13 @@ def _connections(load: Load) -> str:
     return words
 
 
-def _agents(load: Load) -> list[Line]:
-    """Return who sends the load; nothing where this machine does."""
+def _agents(load: Load, most: int) -> list[Line]:
+    """Return who sends the load, and a line for each in the newest interval; nothing where this machine sends it."""
     if load.header is None or not load.header.agents:
         return []
     words = f"{hosts.preflight(load.header, figures.grouped)}; {hosts.clocks(load.header, figures.grouped)}"
-    return [_fact("agents", words)]
+    said = hosts.interval(load.sample, most) if load.sample is not None and most > 1 else []
+    return [_fact("agents", words), *(_fact("", words, "warn" if fails else "") for words, fails in said)]
 
 
 def _nodes(load: Load, most: int) -> list[Line]:

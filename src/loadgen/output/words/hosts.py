@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeVar
 
 from loadgen.escape import printable
-from loadgen.events import Configured, Result, per_s
+from loadgen.events import Configured, Result, Sample, per_s
 from loadgen.hosts import AgentHost, HostPart
 from loadgen.output.words import figures
 from loadgen.percentiles import percentiles
+from loadgen.snapshot import Snapshot
 
 MOST = 16
 """The most machines that are all shown to people."""
@@ -267,6 +268,26 @@ def _part_line(part: HostPart, duration_ns: int) -> str:
         f"clock {_span(part.clock_ahead_ns, part.clock_error_ns)}",
     ]
     return f"agent {name(part.name)}: {', '.join(words)}"
+
+
+def interval(event: Sample, most: int) -> list[tuple[str, bool]]:
+    """Return a line on an interval for each machine, `most` lines at most, and whether something fails there."""
+    seen = list(event.hosts.items())
+    if len(seen) > most:
+        seen = seen[: most - 1]
+    size = max((len(name(words)) for words, _ in seen), default=0)
+    said = [
+        (f"{name(words):<{size}}  {_brief(part, event.interval_ns)}", part.total.not_ok > 0) for words, part in seen
+    ]
+    rest = len(event.hosts) - len(seen)
+    return [*said, (f"and {figures.plural(rest, 'more agent', figures.grouped)}", False)] if rest else said
+
+
+def _brief(part: Snapshot, interval_ns: int) -> str:
+    p99 = figures.quantile(part.latency(), 0.99, mark=figures.mark_of_interval)
+    failed = part.total.not_ok
+    rate = f"{figures.rate(per_s(part.total.answered, interval_ns)):>5} req/s"
+    return "  ".join([rate, f"p99 {p99:>7}", *[figures.plural(failed, "error", figures.grouped)] * bool(failed)])
 
 
 def lost(event: Result) -> int:

@@ -5,15 +5,29 @@ from __future__ import annotations
 from loadgen.hosts import AgentHost, HostPart
 from loadgen.record.read.accounts import tally
 from loadgen.record.read.fields import Fields
-from loadgen.record.read.latency import shown
+from loadgen.record.read.latency import shown, shown_in_us
 from loadgen.signs import HostSigns
-from loadgen.snapshot import Histogram, Snapshot
+from loadgen.snapshot import Histogram, Snapshot, Tally
 from loadgen.units import NS_PER_S
 
 
 def in_config(record: Fields) -> tuple[AgentHost, ...]:
     """Return the machines that are to send the load; none where one machine was to send it."""
     return tuple(map(_agent, record.parts("agents"))) if "agents" in record else ()
+
+
+def in_sample(record: Fields) -> dict[str, Snapshot]:
+    """Return each machine's part of an interval. The ends of errors are not recorded: they are taken for unfinished."""
+    return {each.text("name"): _in_interval(each) for each in (record.parts("agents") if "agents" in record else ())}
+
+
+def _in_interval(record: Fields) -> Snapshot:
+    ok, errors = record.count("ok"), record.count("errors")
+    response = shown_in_us(record, ok + errors)
+    return Snapshot(
+        tallies={"all": Tally(planned=ok + errors, ok=ok, unfinished=errors)},
+        response={"all": response} if response.count else {},
+    )
 
 
 def in_result(record: Fields) -> tuple[HostPart, ...]:

@@ -189,6 +189,7 @@ def sample(record: Fields) -> Sample:
         server=usage(record.part("server"), interval_ns) if record.may("server") else None,
         offered=round(float(record.may("offered_s", 0)) * interval_ns / NS_PER_S),
         growing=bool(record.part("backlog").get("growing", False)) if record.may("backlog") else False,
+        hosts=hosts.in_sample(record),
     )
 
 

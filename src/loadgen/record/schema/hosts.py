@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from loadgen.record.schema.accounts import COUNTS
 from loadgen.record.schema.field import field, fields, part
-from loadgen.record.schema.latency import LATENCY
+from loadgen.record.schema.latency import LATENCY, US, marked
 from loadgen.record.schema.shape import (
     COUNT,
     COUNT_OR_NULL,
@@ -15,6 +15,7 @@ from loadgen.record.schema.shape import (
     TRUTH,
     Schema,
     array_of,
+    object_of,
 )
 
 _NS: Schema = {"type": "integer"}
@@ -71,6 +72,14 @@ AGENTS = field(
 
 DRY_RUN = field(
     "dry_run", {"const": True}, "nothing follows: `--dry-run` only shows what agents would do", optional=True
+)
+
+IN_SAMPLE = field(
+    "agents",
+    array_of(object_of({"name": TEXT, "ok": COUNT, "errors": COUNT, **marked(US)})),
+    "of a load that at most 16 agents send, one for each: `name`; good replies (`ok`) and requests without one "
+    "(`errors`) in the interval; the fields from `p50_us` on",
+    optional=True,
 )
 
 HOST_PARTS = field(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from loadgen.phase import Phase
 from loadgen.record.schema.accounts import COMMANDS, PUSHES, TURNOVER
 from loadgen.record.schema.field import field, fields, part, record
+from loadgen.record.schema.hosts import IN_SAMPLE as AGENTS_IN_SAMPLE
 from loadgen.record.schema.latency import LATENCY, US, marked, names_of
 from loadgen.record.schema.nodes import IN_SAMPLE
 from loadgen.record.schema.shape import (
@@ -109,6 +110,7 @@ SAMPLE = record(
     ),
     field("pushes", PUSHES, "what was pushed in the interval, as in `result`; absent without any", optional=True),
     IN_SAMPLE,
+    AGENTS_IN_SAMPLE,
     field(
         "server",
         USED.schema,

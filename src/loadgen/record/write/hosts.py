@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from loadgen.events import Configured, Result, per_s
+from loadgen.events import Configured, Result, Sample, per_s
 from loadgen.hosts import AgentHost, HostPart
 from loadgen.record.write.accounts import all_counts
-from loadgen.record.write.latency import in_ns
+from loadgen.record.write.latency import in_ns, in_us
 from loadgen.record.write.spelling import number, share, text
 from loadgen.units import NS_PER_S
 
@@ -16,6 +16,15 @@ def in_config(event: Configured) -> dict[str, Any]:
     """Return the fields `agents` and `dry_run`; none where this machine sends the load."""
     agents = [_agent(agent) for agent in event.agents]
     return {**({"agents": agents} if agents else {}), **({"dry_run": True} if event.dry_run else {})}
+
+
+def in_sample(event: Sample) -> dict[str, Any]:
+    """Return the field `agents`; none where this machine sends the load, and where many do."""
+    agents = [
+        {"name": text(name), "ok": part.total.ok, "errors": part.total.not_ok, **in_us(part.latency())}
+        for name, part in event.hosts.items()
+    ]
+    return {"agents": agents} if agents else {}
 
 
 def in_result(event: Result) -> dict[str, Any]:

@@ -129,6 +129,7 @@ def sample(event: Sample) -> dict[str, Any]:
         **turnover(interval),
         **pushes(interval),
         **nodes.in_sample(event),
+        **hosts.in_sample(event),
         **({"server": _usage(event.server, interval.sent)} if event.server is not None else {}),
     }
 
