@@ -32,7 +32,7 @@ from loadgen.output.pictures.svg import svg
 from loadgen.output.reports.annotations import annotations
 from loadgen.output.reports.junit import junit
 from loadgen.output.reports.markdown import markdown
-from loadgen.plan import Weights
+from loadgen.plan import Weights, WorkerPlan
 
 # What reads our outputs takes each of these for something else than text.
 HOSTILE = [
@@ -164,10 +164,10 @@ def said(value: Any, words: str, name: str = "") -> Any:
     if isinstance(value, Histogram):
         # No text is in it, and its payload takes longer to write than all the rest.
         return Histogram()
-    if isinstance(value, Weights):
-        return value
     if isinstance(value, str):
         return words if type(value) is str and name in SAID else value
+    if isinstance(value, Weights | WorkerPlan):
+        return value
     if isinstance(value, tuple):
         # Candidates have different names.
         return tuple(said(item, f"{words}{n or ''}", name) for n, item in enumerate(value))
