@@ -172,7 +172,7 @@ def test_a_search_whose_server_has_gone_says_so() -> None:
                 peer.send(good_reply(request))
 
         server.script = go
-        ended = search_at(server.port, "connection.connect_timeout=1s").result()
+        ended = search_at(server.port, "connection.connect_timeout=1s", "connection.request_timeout=1s").result()
     assert ended.answer is None
     assert "No connection to" in ended.failure
     assert ended.unaccounted == 0

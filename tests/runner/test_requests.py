@@ -145,7 +145,8 @@ def test_a_server_that_is_gone_ends_it() -> None:
                 ended.append(event)
                 server.__exit__(None, None, None)
 
-        told = plan(server.port, *UNTIMED, "general.requests=1000000", "connection.connect_timeout=300ms")
+        short = ("connection.connect_timeout=300ms", "connection.request_timeout=1s")
+        told = plan(server.port, *UNTIMED, "general.requests=1000000", *short)
         result = Run(told, emit, judging=judging()).result()
     assert result.failure
     assert 0 < result.measured.total.planned < 1_000_000

@@ -202,7 +202,7 @@ RARE = {"a write finds no room", "a toxic is removed while chunks wait in it"}
 PROGRAM = """
 import sys
 from loadgen.cli.main import main
-sys.exit(main(["simulate", "--subject", "engine", "--seeds", "100", "--ops", "50", "--format", "json"]))
+sys.exit(main(sys.argv[1:]))
 """
 
 
@@ -210,19 +210,21 @@ def traces(text: str) -> dict[tuple[str, int], str]:
     return {(each["name"], each["seed"]): each["trace_hash"] for each in json.loads(text)["results"]}
 
 
-def test_a_seed_is_one_run_in_every_process_and_beside_others() -> None:
-    """100 seeds, by another PYTHONHASHSEED, and beside a program that takes the CPU."""
-    done = invoked("simulate", "--subject", "engine", "--seeds", "100", "--ops", "50", "--format", "json")
+@pytest.mark.parametrize("seeds", [12, pytest.param(100, marks=pytest.mark.law)])
+def test_a_seed_is_one_run_in_every_process_and_beside_others(seeds: int) -> None:
+    """In a second process with another PYTHONHASHSEED, and beside a program that takes the CPU."""
+    words = ("simulate", "--subject", "engine", "--seeds", str(seeds), "--ops", "50", "--format", "json")
+    done = invoked(*words)
     here = traces(done.stdout)
-    assert len(here) == len({*here.values()}) == 100 * sum(row.subject == ENGINE for row in ROWS)
+    assert len(here) == len({*here.values()}) == seeds * sum(row.subject == ENGINE for row in ROWS)
     summary = json.loads(done.stdout)["summary"]
     assert summary["virtual_ratio"] >= 100
     assert summary["seeds_per_s"] > 0
     with subprocess.Popen([sys.executable, "-c", "while True: pass"]) as hog:
         try:
             environment = {**os.environ, "PYTHONHASHSEED": "17"}
-            words = [sys.executable, "-c", PROGRAM]
-            said = subprocess.run(words, env=environment, capture_output=True, check=True, text=True)
+            command = [sys.executable, "-c", PROGRAM, *words]
+            said = subprocess.run(command, env=environment, capture_output=True, check=True, text=True)
         finally:
             hog.kill()
     assert traces(said.stdout) == here
