@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from itertools import chain
 
-from loadgen.errors import WorkerError
+from loadgen.errors import TargetError, WorkerError
 from loadgen.events import Event
 from loadgen.fleet.fleet import Fleet, Machine
 from loadgen.fleet.introduction import Introduction, nonce
@@ -152,7 +152,7 @@ class FleetCase:
         try:
             with crew.at_work():
                 self._loads(crew)
-        except WorkerError as error:
+        except (WorkerError, TargetError) as error:
             self.ran.failed = str(error)
 
     def _loads(self, crew: Crew) -> None:

@@ -36,6 +36,10 @@ STUCK_NS = 16 * NS_PER_S
 """The time within which a worker is found that is stopped while its agent is not, beside that of the clocks' readings
 and of the load: its report is waited for, for the longest timeout of the plan and the crew's grace."""
 
+PREFILL_STALLED_NS = 30 * NS_PER_S
+"""The time after which a prefill without progress is given up. Whether a worker or a server is stuck is not known then,
+and no agent is named."""
+
 Finding = tuple[str, str]
 """A law, and what broke it."""
 
@@ -125,7 +129,8 @@ def _losses(case: FleetCase) -> Iterator[Finding]:
         names = {agent.host.name for agent in case.agents}
     if ran.failed and not ran.began:
         yield UNHARMED, ran.failed
-    if ran.failed and lost and not ran.is_killed and not any(f"Agent {name} " in ran.failed for name in names):
+    is_named = ran.failed.startswith("The prefill stalled") or any(f"Agent {name} " in ran.failed for name in names)
+    if ran.failed and lost and not ran.is_killed and not is_named:
         yield NAMED, f"{ran.failed!r}, and lost were {', '.join(sorted(names))}"
     gone_ns = min((line.gone_ns for line in case.exchange.lines if line.gone_ns), default=ran.over_ns)
     is_blind_ns = sum(fault.length_ns for fault in ran.began if fault.kind is Fault.LEADER_STOPPED)
@@ -133,6 +138,7 @@ def _losses(case: FleetCase) -> Iterator[Finding]:
         if not _is_led(case, fault):
             continue
         busy_ns = plan.load.warmup_ns + plan.load.duration_ns + 3 * MOST_CLOCK_READINGS * plan.most_delay_ns
+        busy_ns += plan.prefill * PREFILL_STALLED_NS
         within_ns = busy_ns + STUCK_NS if fault.kind is Fault.WORKER_STOPPED else FOUND_NS
         within_ns += is_blind_ns + 2 * plan.most_delay_ns + plan.turn_ns + SLACK_NS
         if min(gone_ns, ran.over_ns) > fault.at_ns + within_ns:
