@@ -53,6 +53,8 @@ def search_at(
             max_rate_per_s=1000,
             sample_window_s=0.5,
             drain_window_s=settle_s,
+            # A search that goes on after a failure ends with its first answer: the steps to a finer one show no more.
+            bisect_tolerance=3.0,
         ),
         lambda event: None,
         stop=stop,
