@@ -39,6 +39,12 @@ class Relay:
         threading.Thread(target=self._work, daemon=True).start()
 
     def _work(self) -> None:
+        # The launcher closes its end when the run is over.
+        with contextlib.suppress(ValueError, OSError):
+            self._carry()
+        self._ends[1].close()
+
+    def _carry(self) -> None:
         turns, due = itertools.count(), list[tuple[float, int, socket.socket, bytes]]()
         latest = dict.fromkeys(self._ends, 0.0)
         reading = list(self._ends)
@@ -64,7 +70,6 @@ class Relay:
                         other.sendall(data)
                     else:
                         other.shutdown(socket.SHUT_WR)
-        self._ends[1].close()
 
 
 @dataclass
