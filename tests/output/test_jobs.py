@@ -104,12 +104,21 @@ def test_what_is_not_known_is_a_dash() -> None:
 
 def test_of_many_workers_the_least_and_the_most_are_shown() -> None:
     account = of_jobs(210, 50, *range(21))
-    assert jobs.distribution(account) == [
+    assert jobs.distribution(account, PLAN) == [
         ("Least", "0 jobs (0.0%), worker 1"),
         ("Most", "20 jobs (9.5%), worker 21"),
         ("Mean", "10.0 jobs, over 21 workers"),
     ]
-    assert len(jobs.distribution(of_jobs(210, 50, *range(20)))) == 20
+    assert len(jobs.distribution(of_jobs(210, 50, *range(20)), PLAN)) == 20
+
+
+def test_workers_are_told_with_their_namespaces() -> None:
+    placed = replace(FIVE, namespaces=("east", "we\x1bst"))
+    words = [words for _, words in jobs.distribution(of_jobs(30, 50, 10, 10, 10), placed)]
+    east, west = "10 jobs (33.3%), in east", "10 jobs (33.3%), in we\\x1bst"
+    assert words == [east, west, east]
+    assert jobs.crew(placed).endswith("in the network namespaces east and we\\x1bst, by turns")
+    assert jobs.crew(replace(placed, namespaces=("east",))).endswith("in the network namespace east")
 
 
 def test_duplicates_are_told_with_what_was_in_flight() -> None:
@@ -194,7 +203,7 @@ def test_a_plan_is_told_with_all_that_it_asks_for() -> None:
         "all published before the first worker starts",
     ):
         assert part in told, part
-    assert jobs.crew(EVERYTHING).endswith("lease 3 s, leases not renewed")
+    assert "lease 3 s, leases not renewed, in the network namespaces east and " in jobs.crew(EVERYTHING)
     assert [jobs.planned(each) for each in EVERYTHING.faults] == [
         "kill (process) on workers 2, 4, at 30 % of the jobs",
         "power_cut (disk) on the storage",

@@ -208,7 +208,7 @@ fleet.machine ← units version errors signs worker host selftest.reach fleet.ag
 fleet.launchers.child ← errors escape host fleet.channel
 fleet.launchers.asked ← errors
 fleet.launchers.dask ← version errors escape host fleet.channel fleet.launchers.asked fleet.launchers.child
-fleet.launchers ← units errors escape secret plan server_address fleet.channel fleet.frame fleet.launchers.asked
+fleet.launchers ← units errors escape secret host plan server_address fleet.channel fleet.frame fleet.launchers.asked
     fleet.launchers.child fleet.launchers.dask
 fleet.fleet ← units version errors host signs split hosts plan worker runner fleet.introduction fleet.launchers
     fleet.link fleet.switchboard

@@ -82,6 +82,7 @@ EVERYTHING = JobsPlan(
     chains=Chains(100),
     scheduling=Scheduling(500, 5, 20, 10, removes=False, fires_ns=70 * S),
     workers=10,
+    namespaces=("east", "we\x1b[2Jst"),
     renews=False,
     faults=(KILL, POWER),
     checks=(Expression("lost == 0"), Expression("p99(end_to_end) < 1s", Level.NICE)),

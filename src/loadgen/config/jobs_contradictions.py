@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from loadgen.config.placement import is_loopback
 from loadgen.config.tables.table import Path
 from loadgen.faults.fault import Fault, Layer
 from loadgen.jobs.load.plan import OURS, JobsPlan
@@ -32,6 +33,7 @@ def contradictions(plan: JobsPlan, tree: Mapping[str, Any]) -> Found:
         yield (), "there is nothing to do; add [[jobs]] with jobs = 1000, [chains] or [schedules]"
     yield from _of_the_storage(plan, _given(tree, "queue"))
     yield from _of_ours(plan, _given(tree, "queue"), tree) if plan.is_ours else _of_a_library(plan, tree)
+    yield from _of_the_placement(plan)
     yield from _of_the_publishes(plan)
     yield from _of_the_faults(plan)
     yield from _of_the_monitors(plan)
@@ -84,6 +86,31 @@ def _of_a_library(plan: JobsPlan, tree: Mapping[str, Any]) -> Found:
     for key in ("batch", "submissions"):
         if _given(tree, "publish").get(key, 1) != 1:
             yield ("publish", key), f"is for loadgen's own queues only; leave it out with {plan.adapter}"
+
+
+# ── Placement ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def _of_the_placement(plan: JobsPlan) -> Found:
+    """Yield why workers in network namespaces cannot reach their queue."""
+    if not plan.namespaces or plan.adapter == "sqlite":
+        return
+    reach = "write an address of this machine that the network namespaces of the workers reach"
+    if not plan.storage:
+        yield (
+            ("placement", "workers"),
+            "the Redis that loadgen starts is on loopback, where network namespaces do not reach it; start one that "
+            "listens on their links, and name it by storage in [queue]",
+        )
+    elif is_loopback(getattr(parse(plan.storage), "host", "")):
+        yield ("queue", "storage"), f"{parse(plan.storage)} is another host in each network namespace; {reach}"
+    for index, each in enumerate(plan.faults):
+        if not each.on_workers and each.fault.layer is Layer.PROXY:
+            yield (
+                ("fault", index, "kind"),
+                f"{each.fault.kind} is done by a proxy on loopback, where network namespaces do not reach it; use a "
+                "fault of the workers, or leave out [placement]",
+            )
 
 
 # ── Publishes ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from loadgen.config import embedded
+from loadgen.config import embedded, placement
 from loadgen.config.document.reading import Reading, Rows, as_number, as_share, as_text, one_of, within
 from loadgen.config.document.toml_file import TomlFile, parsed, text_of
 from loadgen.config.jobs_contradictions import DURABILITIES, contradictions
@@ -178,6 +178,16 @@ _WORKERS: Rows = {
     "concurrency": ("concurrency", within(1, MOST_AT_ONCE)),
 }
 
+_PLACEMENT: Rows = {
+    "workers": (
+        "namespaces",
+        placement.reader(
+            "the ledger by which jobs are counted is a file of this one; name network namespaces of this machine, such "
+            'as "netns:a,b", or put on a test of its own on each machine'
+        ),
+    )
+}
+
 _PUBLISH: Rows = {
     "producers": ("producers", within(1, MOST_PRODUCERS)),
     "concurrency": ("concurrency", within(1, MOST_AT_ONCE)),
@@ -222,8 +232,8 @@ _BASELINE: Rows = {
     "workers": ("workers", within(1, MOST_WORKERS)),
 }
 
-_TABLES = ("queue", "terms", "workers", "publish", "jobs", "chains", "schedules", "baseline", "fault", "monitor",
-           "check", "settings")  # fmt: skip
+_TABLES = ("queue", "terms", "workers", "placement", "publish", "jobs", "chains", "schedules", "baseline", "fault",
+           "monitor", "check", "settings")  # fmt: skip
 
 
 def read(path: Path, overrides: Overrides | None = None) -> JobsCase:
@@ -289,6 +299,7 @@ class _Reader:
         values["queue"] = replace(QueueSettings(), **queue)
         values["terms"] = self._terms()
         values |= self._values("workers", _WORKERS)
+        values |= self._values("placement", _PLACEMENT)
         values["publishing"] = self._publishing()
         values["chains"] = self._chains()
         values["scheduling"] = self._scheduling()

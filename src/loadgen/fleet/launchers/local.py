@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Self
 
 from loadgen.errors import UsageError
 from loadgen.fleet.channel import Channel
 from loadgen.fleet.launchers.child import Child, ended, own_command
+from loadgen.host import namespaces
 from loadgen.units import shown
 
 MOST = 256
@@ -58,11 +58,8 @@ class Namespaces:
         """Return the launcher for the words behind `netns:`. Raises UsageError."""
         names = tuple(name.strip() for name in rest.split(","))
         for name in names:
-            if not Path("/run/netns", name).exists() or "/" in name or not name:
-                raise UsageError(
-                    f"--on netns:{shown(rest)}: there is no network namespace {shown(name)}; `ip netns list` names "
-                    "those that are there."
-                )
+            if obstacle := namespaces.obstacle(name):
+                raise UsageError(f"--on netns:{shown(rest)}: {obstacle}.")
         return cls(names)
 
     @property
@@ -70,4 +67,4 @@ class Namespaces:
         return f"netns:{','.join(self.names)}"
 
     def launch(self, run: str) -> AbstractContextManager[Sequence[Channel]]:
-        return children((name, ("ip", "netns", "exec", name)) for name in self.names)
+        return children((name, namespaces.inside(name)) for name in self.names)

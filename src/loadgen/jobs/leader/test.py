@@ -19,7 +19,7 @@ from pathlib import Path
 
 from loadgen.errors import LoadgenError, UsageError, WorkerError
 from loadgen.events import Event, FaultBegan, FaultEnded, Monitored
-from loadgen.host import machine
+from loadgen.host import machine, namespaces
 from loadgen.jobs import ledger
 from loadgen.jobs.adapters.adapter import Adapter, Setup
 from loadgen.jobs.adapters.catalogue import make_adapter
@@ -279,12 +279,13 @@ class _Led:
         env = {**self._environment, WORKER: str(number)}
         log = self._folder / f"worker-{number}.log"
         name = f"Worker {number}"
+        inside = namespaces.inside(self._plan.namespace(number))
         if self._adapter is None:
             told = WorkerSetup(self._queue_setup, self._plan.concurrency, self._plan.renews, self._test.log_level)
-            words = [sys.executable, "-P", "-m", "loadgen.jobs.leader.main_worker"]
+            words = [*inside, sys.executable, "-P", "-m", "loadgen.jobs.leader.main_worker"]
             return Process(name, words, {**env, **setup.environment(told)}, log)
         command = self._adapter.worker_command(number)
-        return Process(name, command.words, {**env, **command.env}, log, guarded=True)
+        return Process(name, [*inside, *command.words], {**env, **command.env}, log, guarded=True)
 
     def _start_producers(self, *, resumes: bool = False) -> None:
         plan = self._plan

@@ -142,6 +142,8 @@ class JobsPlan:
     workers: int = 1
     concurrency: int = 6
     """Jobs that one worker executes at once."""
+    namespaces: tuple[str, ...] = ()
+    """The network namespaces of this machine in which workers are, by turns: worker 1 in the first. Empty: here."""
     patience_ns: int = 30 * NS_PER_S
     """The time without any event after which jobs that have not ended are given up."""
     renews: bool = True
@@ -164,6 +166,10 @@ class JobsPlan:
     def is_ours(self) -> bool:
         """True for a queue of our own."""
         return self.adapter in OURS
+
+    def namespace(self, worker: int) -> str:
+        """Return the network namespace of a worker, from 1; empty for one that is here."""
+        return self.namespaces[(worker - 1) % len(self.namespaces)] if self.namespaces else ""
 
     @property
     def jobs(self) -> int:

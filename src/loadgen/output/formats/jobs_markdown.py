@@ -54,7 +54,7 @@ def _test(ended: JobsEnded, level: str) -> list[str]:
     said = [jobs.title(plan), jobs.queue(ended.queue), jobs.load(plan), jobs.crew(plan)]
     totals = [*jobs.totals(ended), ("Duplicates", jobs.duplicates(ended)), *jobs.counted(account.counts)]
     tables: list[tuple[str, list[str], list[list[str]]]] = [
-        ("Worker Distribution", ["worker", "jobs"], [[*fact] for fact in jobs.distribution(account)]),
+        ("Worker Distribution", ["worker", "jobs"], [[*fact] for fact in jobs.distribution(account, plan)]),
         ("Schedule Operations", ["operation", "found"], [[*fact] for fact in jobs.operations(ended)]),
         (
             "Latencies",

@@ -6,7 +6,7 @@ Totals, the distribution over workers and the answer have the names and the form
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from loadgen.escape import printable
@@ -168,7 +168,16 @@ def crew(plan: JobsPlan) -> str:
     if plan.is_ours:
         said.append(f"lease {span(plan.queue.lease_ns)}")
         said += ["leases not renewed"] * (not plan.renews)
+    said += [placed(plan.namespaces)] if plan.namespaces else []
     return ", ".join(said)
+
+
+def placed(namespaces: Sequence[str]) -> str:
+    """Return where processes are: "in the network namespaces a and b, by turns"."""
+    names = [printable(each, LONGEST_NAME) for each in namespaces]
+    if len(names) == 1:
+        return f"in the network namespace {names[0]}"
+    return f"in the network namespaces {', '.join(names[:-1])} and {names[-1]}, by turns"
 
 
 def setting(began: JobsBegan) -> Facts:
@@ -239,17 +248,25 @@ def totals(ended: JobsEnded) -> Facts:
     ]
 
 
-def distribution(account: Account) -> Facts:
-    """Return what each worker has completed; of many workers, the least and the most."""
+def distribution(account: Account, plan: JobsPlan) -> Facts:
+    """Return what each worker has completed, and where it was; of many workers, the least and the most."""
     shares, whole = account.shares, sum(share.completed for share in account.shares)
     if len(shares) <= MOST_WORKERS:
-        return [(f"Worker {printable(each.worker, LONGEST_NAME)}", _completed(each, whole)) for each in shares]
+        return [
+            (f"Worker {printable(each.worker, LONGEST_NAME)}", f"{_completed(each, whole)}{_place(each, plan)}")
+            for each in shares
+        ]
     least, most = min(shares, key=_by_completed), max(shares, key=_by_completed)
     mean = whole / len(shares)
     return [
         (label, f"{_completed(each, whole)}, worker {printable(each.worker, LONGEST_NAME)}")
         for label, each in (("Least", least), ("Most", most))
     ] + [("Mean", f"{mean:.1f} jobs, over {len(shares)} workers")]
+
+
+def _place(share: Share, plan: JobsPlan) -> str:
+    where = plan.namespace(int(share.worker)) if plan.namespaces and share.worker.isdecimal() else ""
+    return f", in {printable(where, LONGEST_NAME)}" if where else ""
 
 
 def _by_completed(share: Share) -> int:

@@ -177,6 +177,7 @@ def plan(record: Fields) -> JobsPlan:
         scheduling=None if record.get("scheduling", None) is None else _scheduling(record.part("scheduling")),
         workers=record.count("workers"),
         concurrency=record.count("concurrency"),
+        namespaces=tuple(map(str, record.get("namespaces", ()))),
         patience_ns=record.ns("patience_secs"),
         renews=bool(record.get("renews", True)),
         faults=tuple(map(_fault, record.parts("faults"))),

@@ -119,6 +119,11 @@ JOBS_PLAN = part(
     field("chains", _or_null(CHAINS.schema), "workflows of several steps: see below; null: none"),
     field("scheduling", _or_null(SCHEDULING.schema), "operations on schedules: see below; null: none"),
     fields({"workers": COUNT, "concurrency": COUNT}, "worker processes, and jobs that each executes at once"),
+    field(
+        "namespaces",
+        array_of(TEXT),
+        "the network namespaces of this machine in which workers are, by turns: worker 1 in the first; empty: here",
+    ),
     field("patience_secs", NUMBER, "the time without any event after which jobs are given up"),
     field("renews", TRUTH, "workers renew their leases"),
     field(

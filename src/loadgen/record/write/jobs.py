@@ -281,6 +281,7 @@ def plan(of: JobsPlan) -> dict[str, Any]:
         "scheduling": None if of.scheduling is None else _scheduling(of.scheduling),
         "workers": of.workers,
         "concurrency": of.concurrency,
+        "namespaces": [text(name) for name in of.namespaces],
         "patience_secs": secs(of.patience_ns),
         "renews": of.renews,
         "faults": [_fault(each) for each in of.faults],

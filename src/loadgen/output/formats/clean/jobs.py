@@ -60,7 +60,7 @@ class Jobs:
             self._paint("RESULTS", "bold"),
             rule(),
             *_facts(jobs.totals(event)),
-            *self._under("Worker Distribution:", jobs.distribution(account)),
+            *self._under("Worker Distribution:", jobs.distribution(account, event.plan)),
             *_facts([("Duplicates", jobs.duplicates(event))]),
             *_facts(jobs.counted(account.counts)),
             *self._under("Schedule Operations:", jobs.operations(event)),

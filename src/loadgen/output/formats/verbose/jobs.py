@@ -66,7 +66,7 @@ def _below(event: JobsEnded) -> list[str]:
     return [
         *(f"  reason: {words}" for words in jobs.why(event)),
         *(f"  {label}: {words}" for label, words in jobs.totals(event)),
-        *(f"  {label}: {words}" for label, words in jobs.distribution(account)),
+        *(f"  {label}: {words}" for label, words in jobs.distribution(account, event.plan)),
         f"  Duplicates: {jobs.duplicates(event)}",
         *(f"  {label}: {words}" for label, words in jobs.counted(account.counts)),
         *(f"  schedules: {label} {words}" for label, words in jobs.operations(event)),
