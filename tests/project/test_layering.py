@@ -240,7 +240,7 @@ faults.proxy._sockets ← engine._clock engine._time engine._transport faults.pr
 faults.proxy.api ← version web faults.proxy.chain
 faults.proxy ← errors escape events plan server_plan web faults.fault faults.interpreter faults.proxy.chain
     faults.proxy._sockets faults.proxy.api target
-faults.proxies ← reason plan faults.interpreter faults.proxy.api faults.proxy
+faults.proxies ← reason server_plan plan faults.interpreter faults.proxy.api faults.proxy
 faults.bench ← errors reason usage server_plan plan events faults.disk faults.fault faults.interpreter faults.kinds
     faults.layer faults.needs faults.net faults.node faults.operator faults.operator_thread faults.process
     faults.proxies faults.proxy faults.surroundings target
@@ -310,7 +310,7 @@ trial.threads ← units trial.backend trial.plan trial.traffic trial.claims tria
 trial.caller ← units errors host engine._time engine._reactor worker trial.observed trial.plan trial.traffic
     trial.board trial.schedule trial.claims trial.recording trial.book trial.adapters trial.sockets trial.messages
     trial.tasks trial.threads
-trial.callers ← units errors worker trial.observed trial.plan trial.messages trial.caller
+trial.callers ← units errors host worker trial.observed trial.plan trial.messages trial.caller
 trial.scenario ← monitors.plan
     units judge.check faults.fault faults.kinds trial.plan
 trial.ended ← monitors.report

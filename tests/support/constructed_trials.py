@@ -216,7 +216,7 @@ def failed() -> TrialEnded:
     closed = replace(CLOSED, leaked_sockets=2, leaked_tasks=1, leaked="Task-9")
     return ended(
         evidence(confused, closed=closed),
-        plan=replace(PLAN, client=ClientPlan("mine:make", "mine:make")),
+        plan=replace(PLAN, client=ClientPlan("mine:make", "mine:make"), namespaces=("east", "we\x1b[2Jst")),
         client_version="mine 1.0",
         notes=(Reason(Code.CONFIGURATION, "[client] of the scenario is for the built-in client: not acted on"),),
         wall_s=START_S + 19,

@@ -45,6 +45,8 @@ def machines(count: int) -> Iterator[list[tuple[str, str, str]]]:
                 pytest.skip(f"network namespaces cannot be made ({refused.stderr.decode().strip()})")
             stack.callback(_ip, "netns", "del", name)
             _ip("link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", name)
+            # With its namespace alone the link would go later, and keep its name from the next test until then.
+            stack.callback(_ip, "link", "del", link)
             _ip("addr", "add", f"{subnet}.1/30", "dev", link)
             _ip("link", "set", link, "up")
             _ip("-n", name, "addr", "add", f"{subnet}.2/30", "dev", "eth0")

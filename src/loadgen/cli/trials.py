@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from difflib import get_close_matches
 
 from loadgen import config
+from loadgen.cli import placed
 from loadgen.cli.options import Given
 from loadgen.config import catalogue, presets, scenario_file
 from loadgen.errors import LoadgenError, UsageError
@@ -219,6 +220,8 @@ def _given_nodes(given: Given) -> int | None:
 def _bench(given: Given, plan: TrialPlan) -> Bench:
     """Return the bench of a trial: nodes that were named, or servers to start. Raises LoadgenError."""
     endpoints = _endpoints(given)
+    if plan.namespaces:
+        placed.check(plan, endpoints, given.toxiproxy or "")
     if endpoints:
         beyond = [fault for fault in plan.faults if fault.layer is not Layer.PROXY]
         if beyond:
@@ -226,7 +229,13 @@ def _bench(given: Given, plan: TrialPlan) -> Bench:
                 f"the scenario {plan.scenario} has a fault of the {beyond[0].layer} layer, which takes servers that "
                 "loadgen started; leave --endpoints out, or choose a scenario of the proxy layer."
             )
-        return Bench(given=endpoints, faults=plan.faults, groups=plan.groups, toxiproxy=given.toxiproxy or "")
+        return Bench(
+            given=endpoints,
+            faults=plan.faults,
+            groups=plan.groups,
+            toxiproxy=given.toxiproxy or "",
+            beside_nodes=bool(plan.namespaces),
+        )
     name = SERVERS[plan.protocol]
     if any(KINDS[fault.kind].judged is Judged.SERVER for fault in plan.faults):
         name = ON_DISK[plan.protocol]

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from loadgen.config import embedded
+from loadgen.config import embedded, placement
 from loadgen.config.document.reading import Reading, Rows, as_number, as_share, as_text, one_of, within
 from loadgen.config.document.toml_file import parsed, text_of
 from loadgen.config.document.toml_text import toml_value
@@ -96,7 +96,17 @@ _LIMITS: Rows = {
 
 _TRIAL: Rows = {"client": ("clients", _clients)}
 
-_TABLES = ("trial", "phases", "limits", "client", "fault", "check", "monitor")
+_PLACEMENT: Rows = {
+    "clients": (
+        "namespaces",
+        placement.reader(
+            "the callers of a trial share memory, by which stale answers are found; name network namespaces of this "
+            'machine, such as "netns:a,b", or put on a trial of its own on each machine'
+        ),
+    )
+}
+
+_TABLES = ("trial", "placement", "phases", "limits", "client", "fault", "check", "monitor")
 
 
 def read(path: Path, overrides: Sequence[str] = ()) -> Scenario:
@@ -123,7 +133,7 @@ def changed(scenario: Scenario, overrides: Sequence[str]) -> Scenario:
     given = scenario_of("\n".join(lines), scenario.name, "the command line", overrides)
     fields = {name: getattr(given, name) for name, _ in _KEYS.values() if getattr(given, name) != getattr(_PLAIN, name)}
     kept = {"title": scenario.title, "clients": given.clients, "client": given.client, "limits": given.limits}
-    kept |= {"monitors": given.monitors}
+    kept |= {"monitors": given.monitors, "namespaces": given.namespaces}
     return replace(scenario, **{**fields, **kept})
 
 
@@ -151,6 +161,7 @@ class _Reader:
         values["phases"] = replace(defaults.phases, **phases)
         values["limits"] = Limits(**limits)
         values |= self._values("trial", _TRIAL)
+        values |= self._values("placement", _PLACEMENT)
         values["client"] = self._client()
         values["faults"] = tuple(self._faults(count, groups, values["phases"].fault_ns))
         monitors = embedded.monitors(self._reading, SELECTORS)

@@ -83,6 +83,8 @@ class Bench:
     groups: int = 1
     toxiproxy: str = ""
     """The URL of a running Toxiproxy, or `loadgen proxy`, in which the proxies are to be; empty: one is started."""
+    beside_nodes: bool = False
+    """True: started proxies listen at the addresses of their nodes, which are this machine's; False: on loopback."""
     forms: ServerPlan | None = None
     """The plan of the cluster that the managed nodes form, in its order; None: they know nothing of each other."""
 
@@ -180,7 +182,7 @@ class Bench:
             return
         seed = next(fault.seed for fault in self.faults if fault.layer is Layer.PROXY)
         with ManagedProxy(seed, emit) as managed:
-            yield in_managed(managed, endpoints, wanted)
+            yield in_managed(managed, endpoints, wanted, beside_nodes=self.beside_nodes)
 
     def _on_nodes(self, fault: Fault) -> Fault:
         """Return the fault with the number of each node that it is on, and their roles where they have some."""

@@ -17,6 +17,7 @@ from loadgen.faults.proxy.interpreter import ProxyInterpreter
 from loadgen.faults.proxy.managed import ManagedProxy
 from loadgen.plan import Endpoint
 from loadgen.reason import Code, Reason
+from loadgen.server_plan import HOST
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,10 +57,18 @@ class Proxies:
         return Reason(Code.PROXY_COST, words)
 
 
-def in_managed(managed: ManagedProxy, nodes: tuple[Endpoint, ...], wanted: Iterable[int]) -> Proxies:
-    """Make the proxies of these numbers in a process of ours. Raises ProxyApiError."""
+def in_managed(
+    managed: ManagedProxy, nodes: tuple[Endpoint, ...], wanted: Iterable[int], *, beside_nodes: bool = False
+) -> Proxies:
+    """Make the proxies of these numbers in a process of ours: on loopback, or at the address of each one's node.
+
+    Raises ProxyApiError.
+    """
     names = {number: f"node-{number}" for number in wanted}
-    addresses = {number: managed.create(name, _behind(nodes, number)) for number, name in names.items()}
+    addresses = dict[int, Endpoint]()
+    for number, name in names.items():
+        node = _behind(nodes, number)
+        addresses[number] = managed.create(name, node, host=node.address if beside_nodes else HOST)
     return Proxies(nodes, addresses, names, managed.api)
 
 

@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from loadgen.errors import InternalError, TargetError, UsageError, WorkerError
+from loadgen.host import namespaces
 from loadgen.trial.caller import DRAIN_NS, SETTLE_NS
 from loadgen.trial.messages import (
     Begin,
@@ -73,7 +74,12 @@ def process(plan: CallerPlan) -> MessageProcess:
     # What the client prints would spoil the outputs; its exceptions are reported.
     files = () if plan.board is None else (plan.board,)
     return MessageProcess(
-        "loadgen.trial.caller", f"Caller {plan.writer}", remedy, stderr=subprocess.DEVNULL, files=files
+        "loadgen.trial.caller",
+        f"Caller {plan.writer}",
+        remedy,
+        stderr=subprocess.DEVNULL,
+        files=files,
+        inside=namespaces.inside(plan.namespace),
     )
 
 

@@ -97,6 +97,8 @@ class CallerPlan:
     backend: Endpoint | None = None
     """The backend (`trial.backend`) that a caller asks for a value that the cache did not have; None where the
     workload loads none."""
+    namespace: str = ""
+    """The network namespace of this machine in which the process is; empty: here."""
     report_ns: int = 200_000_000
     """The time between reports."""
     tolerance_ns: int = TOLERANCE_NS
@@ -157,6 +159,13 @@ class TrialPlan:
     """The scenario's own checks, besides those that every trial has."""
     monitors: tuple[MonitorPlan, ...] = ()
     """What is read beside the callers."""
+    namespaces: tuple[str, ...] = ()
+    """The network namespaces of this machine in which caller processes are, by turns, one process for each group.
+    Empty: here."""
+
+    def namespace(self, writer: int) -> str:
+        """Return the network namespace of a caller process, from 1; empty for one that is here."""
+        return self.namespaces[(writer - 1) % len(self.namespaces)] if self.namespaces else ""
 
     @property
     def recovery_limit_ns(self) -> int:

@@ -64,6 +64,8 @@ class Scenario:
     """The checks of `[[check]]`, besides those that every trial has."""
     monitors: tuple[MonitorPlan, ...] = ()
     """What is read beside the callers."""
+    namespaces: tuple[str, ...] = ()
+    """The network namespaces of this machine in which caller processes are, by turns; empty: here."""
     upstream: str = ""
     """The name of the like scenario of pior/memcache; empty where there is none."""
 
@@ -123,6 +125,7 @@ class Scenario:
             limits=self.limits,
             checks=self.checks,
             monitors=self.monitors,
+            namespaces=self.namespaces,
         )
 
 

@@ -76,6 +76,7 @@ def caller_plans(
             board=board,
             history=history,
             backend=backend,
+            namespace=plan.namespace(number),
         )
         for number, nodes in enumerate(groups, 1)
     )

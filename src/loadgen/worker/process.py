@@ -34,19 +34,27 @@ class MessageProcess:
     """A child process of ours that receives and sends messages. Raises WorkerError when it cannot be started."""
 
     def __init__(
-        self, module: str, name: str, remedy: str, *, stderr: int | None = None, files: Sequence[int] = ()
+        self,
+        module: str,
+        name: str,
+        remedy: str,
+        *,
+        stderr: int | None = None,
+        files: Sequence[int] = (),
+        inside: Sequence[str] = (),
     ) -> None:
         """Start `main` of a module with the descriptor of its channel as the only argument.
 
         `name` begins the sentence on a failure to start, such as "Worker 0", and `remedy` ends it. `files` are
-        descriptors that the process has, too, under the same numbers.
+        descriptors that the process has, too, under the same numbers. `inside` are the words of a command that becomes
+        the one behind it, in other surroundings (`host.namespaces.inside`).
         """
         ours, theirs = socket.socketpair()
         try:
             with held_back():
                 self._process = subprocess.Popen(
                     # -P: a file in the current folder must not be imported as a module.
-                    [sys.executable, "-P", "-c", f"from {module} import main; main()", str(theirs.fileno())],
+                    [*inside, sys.executable, "-P", "-c", f"from {module} import main; main()", str(theirs.fileno())],
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
                     stderr=stderr,

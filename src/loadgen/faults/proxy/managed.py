@@ -69,13 +69,15 @@ class ManagedProxy:
     ) -> None:
         self._server.stop()
 
-    def create(self, name: str, upstream: Endpoint, port: int = 0) -> Endpoint:
-        """Make a proxy on loopback that leads to `upstream`, and return its endpoint. Raises ProxyApiError.
+    def create(self, name: str, upstream: Endpoint, port: int = 0, host: str = HOST) -> Endpoint:
+        """Make a proxy at an address of this machine that leads to `upstream`, and return its endpoint.
+
+        Raises ProxyApiError.
 
         Port 0 takes a free port.
         """
-        listen = self.api.create(name, address.joined(HOST, port), address.joined(upstream.address, upstream.port))
-        return Endpoint(HOST, address.split(listen)[1], HOST)
+        listen = self.api.create(name, address.joined(host, port), address.joined(upstream.address, upstream.port))
+        return Endpoint(host, address.split(listen)[1], host)
 
     def delete(self, name: str) -> None:
         """Delete a proxy, which closes its connections. Raises ProxyApiError."""

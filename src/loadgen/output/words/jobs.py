@@ -6,7 +6,7 @@ Totals, the distribution over workers and the answer have the names and the form
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from loadgen.escape import printable
@@ -17,7 +17,7 @@ from loadgen.jobs.load.ended import JobsBegan, JobsEnded, JobsProgress, WorkerNo
 from loadgen.jobs.load.plan import JobFault, JobsPlan, Kind
 from loadgen.jobs.load.work import Act
 from loadgen.monitors.report import MonitorReport
-from loadgen.output.words import figures, named, sentences
+from loadgen.output.words import figures, named, places, sentences
 from loadgen.severity import Severity
 from loadgen.snapshot import Histogram
 from loadgen.units import NS_PER_S, span
@@ -168,16 +168,7 @@ def crew(plan: JobsPlan) -> str:
     if plan.is_ours:
         said.append(f"lease {span(plan.queue.lease_ns)}")
         said += ["leases not renewed"] * (not plan.renews)
-    said += [placed(plan.namespaces)] if plan.namespaces else []
-    return ", ".join(said)
-
-
-def placed(namespaces: Sequence[str]) -> str:
-    """Return where processes are: "in the network namespaces a and b, by turns"."""
-    names = [printable(each, LONGEST_NAME) for each in namespaces]
-    if len(names) == 1:
-        return f"in the network namespace {names[0]}"
-    return f"in the network namespaces {', '.join(names[:-1])} and {names[-1]}, by turns"
+    return ", ".join([*said, *places.placed(plan.namespaces)])
 
 
 def setting(began: JobsBegan) -> Facts:

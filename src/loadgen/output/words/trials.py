@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from loadgen.escape import printable
 from loadgen.events import FaultBegan, FaultEnded
 from loadgen.faults.kinds import KINDS
-from loadgen.output.words import figures, named
+from loadgen.output.words import figures, named, places
 from loadgen.severity import Severity
 from loadgen.trial.ended import PHASES, VERDICTS, NodeFigures, TrialEnded, TrialSample
 from loadgen.trial.evidence import in_words
@@ -63,6 +63,7 @@ def setting(plan: TrialPlan) -> str:
             f"{printable(plan.traffic.name)}{rate}",
             f"deadline {span(plan.timeout_ns)}",
             f"seed {plan.seed}",
+            *places.placed(plan.namespaces),
         ]
     )
 

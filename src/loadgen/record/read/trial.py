@@ -64,6 +64,7 @@ def plan(record: Fields) -> TrialPlan:
         seed=record.count("seed"),
         faults=tuple(map(fault, record.parts("faults"))),
         groups=record.count("groups"),
+        namespaces=tuple(map(str, record.get("namespaces", ()))),
         expects=record.texts("expects"),
         limits=Limits(
             limits.ns("recovery_secs"), limits.ns("refusal_secs"), limits.number("healthy"), limits.ns("unread_secs")

@@ -70,6 +70,12 @@ TRIAL_PLAN = part(
     field("options", map_of(VALUE), "the settings that the factory was given"),
     field("protocol", TEXT, "`memcache` or `resp`"),
     fields({"nodes": COUNT, "groups": COUNT}, "servers, and groups of callers that reach them by ways of their own"),
+    field(
+        "namespaces",
+        array_of(TEXT),
+        "the network namespaces of this machine in which groups of callers are, by turns: group 1 in the first; empty: "
+        "here",
+    ),
     fields({"workload": TEXT, "rate_per_s": NUMBER}, "the workload, and its rate; 0 for a closed loop"),
     fields({"concurrency": COUNT, "timeout_secs": NUMBER}, "callers, and the deadline of an operation"),
     field("seed", COUNT, "the seed of everything random"),

@@ -125,6 +125,7 @@ def plan(of: TrialPlan) -> dict[str, Any]:
         "protocol": of.protocol,
         "nodes": of.nodes,
         "groups": of.groups,
+        "namespaces": [text(name) for name in of.namespaces],
         "workload": text(of.traffic.name),
         "rate_per_s": number(of.traffic.rate_per_s),
         "concurrency": of.concurrency,

@@ -1,0 +1,50 @@
+"""Whether callers in network namespaces reach what they are to ask, before anything starts."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+
+from loadgen.config.placement import is_loopback
+from loadgen.errors import UsageError
+from loadgen.faults.fault import Layer
+from loadgen.plan import Endpoint
+from loadgen.trial.plan import TrialPlan
+
+
+def check(plan: TrialPlan, endpoints: Sequence[Endpoint], toxiproxy: str) -> None:
+    """Raise UsageError for nodes, proxies or a backend that the callers' namespaces do not reach."""
+    where = "placement.clients"
+    if not endpoints:
+        raise UsageError(
+            f"{where}: the servers that loadgen starts are on loopback, where network namespaces do not reach them; "
+            "start some that listen on the namespaces' links, and name them by --endpoints."
+        )
+    for each in endpoints:
+        if is_loopback(each.address):
+            raise UsageError(
+                f"--endpoints: {each} is another host in each network namespace of {where}; write an address of this "
+                "machine that they reach."
+            )
+    if plan.traffic.shape == "stampede":
+        raise UsageError(
+            f"{where}: the workload {plan.traffic.name} asks a backend on loopback, where network namespaces do not "
+            "reach it; choose another workload, or leave out [placement]."
+        )
+    if any(fault.layer is Layer.PROXY for fault in plan.faults) and not toxiproxy:
+        for each in endpoints:
+            if not _is_here(each.address):
+                raise UsageError(
+                    f"--endpoints: {each} is not on this machine, and the proxies of {where} listen at the addresses "
+                    "of their nodes; start the nodes here, or leave out [placement]."
+                )
+
+
+def _is_here(address: str) -> bool:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return False
+    return True
