@@ -228,7 +228,7 @@ def test_the_cpus_of_load_and_servers_are_kept_from_sleeping(
     pinned = replace(
         own,
         servers=on_cpu(own, last),
-        plan=replace(own.plan, workers=tuple(replace(worker, cpu=first) for worker in own.plan.workers)),
+        plan=replace(own.plan, workers=tuple(worker._replace(cpu=first) for worker in own.plan.workers)),
     )
     rounds = Looking([pinned], replace(CLOSED, awake=said), 1, lambda event: None)
     rounds.next()

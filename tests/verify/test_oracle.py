@@ -117,9 +117,9 @@ def test_a_transaction_that_a_case_left_open_is_not_the_next_ones(redis: Subject
 
 def test_commands_that_one_server_lacks_are_told_and_not_asked(redis: Subject, builtin: Subject) -> None:
     kind = OracleKind(GROUPS["strings"], redis, builtin)
-    assert kind.not_compared().startswith("strings: 22 of 26 commands are not compared")
+    assert kind.not_compared().startswith("strings: 19 of 26 commands are not compared")
     asked = {operation.split()[0] for operation in kind.run(Tape.seeded(kind.name, 0)).operations}
-    assert asked == {"DEL", "GET", "PSETEX", "SET"}
+    assert {"GET", "SET"} <= asked <= {"DEL", "GET", "INCR", "MGET", "MSET", "PSETEX", "SET"}
     skipped = OracleKind(GROUPS["lists"], redis, builtin)
     assert skipped.not_compared() == ""
     assert skipped.run(Tape.seeded(skipped.name, 0)).verdict is Verdict.SKIPPED
