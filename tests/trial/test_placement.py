@@ -58,9 +58,9 @@ def trial(where: str, workload: str = "constant", more: str = "") -> TrialPlan:
     return scenario.plan(ClientPlan("mine", "mine:make"), "resp", WORKLOADS[workload], 7)
 
 
-def refused(plan: TrialPlan, *hosts: str) -> str:
+def refused(plan: TrialPlan, *hosts: str, toxiproxy: str = "") -> str:
     with pytest.raises(UsageError) as caught:
-        placed.check(plan, [Endpoint(host, 6379, host) for host in hosts], "")
+        placed.check(plan, [Endpoint(host, 6379, host) for host in hosts], toxiproxy)
     return str(caught.value)
 
 
@@ -89,7 +89,10 @@ def test_nodes_that_namespaces_do_not_reach_are_refused(named) -> None:
     assert "127.0.0.1:6379 is another host" in refused(plan, "10.9.0.1", "127.0.0.1")
     assert "asks a backend on loopback" in refused(trial("netns:a", "stampede"), "10.9.0.1")
     # 192.0.2.0/24 is for documents, and no machine's.
-    assert "is not on this machine" in refused(trial("netns:a", more=LATENCY), "192.0.2.1")
+    delayed = trial("netns:a", more=LATENCY)
+    assert "is not on this machine" in refused(delayed, "192.0.2.1")
+    assert "would be on loopback" in refused(delayed, "192.0.2.1", toxiproxy="http://localhost:8474")
+    placed.check(delayed, [Endpoint("192.0.2.1", 6379, "192.0.2.1")], "http://10.9.0.1:8474")
 
 
 @pytest.fixture(scope="module")
