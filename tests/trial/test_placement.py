@@ -32,15 +32,15 @@ concurrency = 4
 
 [phases]
 settle = "100ms"
-baseline = "400ms"
-fault = "300ms"
-recovery = "300ms"
+baseline = "200ms"
+fault = "200ms"
+recovery = "100ms"
 
 [placement]
 clients = "{where}"
 """
 
-LATENCY = '\n[[fault]]\nkind = "latency"\non = 1\ndelay = "2ms"\nfor = "200ms"\n'
+LATENCY = '\n[[fault]]\nkind = "latency"\non = 1\ndelay = "2ms"\nfor = "100ms"\n'
 
 
 @pytest.fixture
