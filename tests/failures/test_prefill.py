@@ -58,8 +58,8 @@ def test_a_prefill_that_takes_too_long_says_how_far_it_came() -> None:
     ("script", "words"),
     [
         (answers(b"", to=b"SET"), "requests timed out: see whether the server is stuck"),
-        (polite(after=closes), "connections are down"),
-        (polite(after=says(b"@\r\n")), "connections are down (protocol: '@\\r\\n"),
+        (polite(after=closes), " down (closed by server"),
+        (polite(after=says(b"@\r\n")), " down (protocol: '@\\r\\n"),
         (
             answers(b"-READONLY You can't write against a read only replica.\r\n", to=b"SET"),
             "name the replica's master",
