@@ -101,8 +101,8 @@ def test_a_plain_run_with_the_table_searches_too() -> None:
     assert record["capacity_per_s"] is None  # A closed loop keeps to no rate, so with a max_rate there is none.
 
 
-@law_of_time
 def test_without_an_slo_the_knee_is_searched() -> None:
+    """However busy the machine is, no rate above what the server can do holds."""
     with built_in(options=["--delay", "200us"]) as server:
         done = searched(server.port, "workload.saturation_search.sample_window=100ms")
     record = answer(done)
@@ -110,7 +110,7 @@ def test_without_an_slo_the_knee_is_searched() -> None:
     assert steps(done)[0]["purpose"] == "base"
     assert done.records[0]["search"] == []
     assert done.status in (0, 4)
-    assert record["lo_per_s"] <= 5250
+    assert (record["lo_per_s"] or 0) <= 5250
 
 
 def test_connections_that_never_opened_fail_a_search_as_they_fail_a_run() -> None:
