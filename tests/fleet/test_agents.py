@@ -152,8 +152,8 @@ def is_lost(result: Result, words: str) -> None:
     assert result.severity is Severity.COULD_NOT_RUN
     [reason] = [reason for reason in result.reasons if reason.code is Code.WORKER_DIED]
     assert reason.words.startswith(f"Agent local-1 {words}; it had sent ")
-    # At 400 requests/s in all, it had sent about 200 by its last report.
-    assert 150 <= int(re.search(r"had sent ([\d,]+)", reason.words)[1].replace(",", "")) <= 300  # type: ignore[index]
+    # At 400 requests/s in all, it had sent about 200 by its first report; where it was struck late, by its second.
+    assert 150 <= int(re.search(r"had sent ([\d,]+)", reason.words)[1].replace(",", "")) <= 500  # type: ignore[index]
     assert result.unaccounted == 0
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
@@ -10,6 +9,7 @@ from loadgen.config.placement import is_loopback
 from loadgen.errors import UsageError
 from loadgen.escape import printable
 from loadgen.faults.fault import Layer
+from loadgen.host.ports import is_own_address
 from loadgen.plan import Endpoint
 from loadgen.trial.plan import TrialPlan
 
@@ -42,7 +42,7 @@ def check(plan: TrialPlan, endpoints: Sequence[Endpoint], toxiproxy: str) -> Non
         )
     if not toxiproxy:
         for each in endpoints:
-            if not _is_here(each.address):
+            if not is_own_address(each.address):
                 raise UsageError(
                     f"--endpoints: {each} is not on this machine, and the proxies of {where} listen at the addresses "
                     "of their nodes; start the nodes here, or leave out [placement]."
@@ -55,13 +55,3 @@ def _host(url: str) -> str:
         return urlsplit(url if "//" in url else f"//{url}").hostname or ""
     except ValueError:
         return ""
-
-
-def _is_here(address: str) -> bool:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    try:
-        with socket.socket(family, socket.SOCK_STREAM) as probe:
-            probe.bind((address, 0))
-    except OSError:
-        return False
-    return True

@@ -12,7 +12,7 @@ import json
 import os
 import sys
 from dataclasses import asdict, dataclass, fields
-from typing import Any, Self, TypeVar
+from typing import Any, Self
 
 from loadgen.fleet.frame import LONGEST_INTRODUCTION
 
@@ -61,9 +61,6 @@ class _Json:
             return cls(**known)
         except (ValueError, TypeError, KeyError, RecursionError):
             raise HandshakeError("does not introduce itself as loadgen's agents do") from None
-
-
-T = TypeVar("T")
 
 
 def _checked(said: dict[str, Any], name: str, kind: object) -> Any:

@@ -90,6 +90,7 @@ class Relay:
         self.channel.socket.close()
         if not self.begun.is_set() or not self.is_released.wait(LOST_S if self.is_lost else END_S):
             self._over("was ended")
+            # A scheduler that is gone has nothing left to cancel.
             with contextlib.suppress(Exception):
                 self.future.cancel()
         self._events.put(None)
