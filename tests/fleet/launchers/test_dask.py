@@ -28,7 +28,7 @@ from loadgen.fleet.launchers.dask.relay import Relay  # noqa: E402
 def cluster() -> Iterator[distributed.LocalCluster]:
     cluster_module.silence()
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=2, processes=False, protocol="tcp", dashboard_address=None
+        n_workers=2, threads_per_worker=2, processes=False, protocol="tcp", scheduler_kwargs=cluster_module.NO_DASHBOARD
     ) as up:
         yield up
 

@@ -114,13 +114,13 @@ def test_wrong_token_ends_the_run_before_any_load(redis: RealServer, monkeypatch
 
 def test_dask_that_runs_a_finished_task_again_fires_nothing(redis: RealServer, monkeypatch: pytest.MonkeyPatch) -> None:
     distributed = pytest.importorskip("distributed", reason="distributed is not installed")
-    from loadgen.fleet.launchers.dask.cluster import silence
+    from loadgen.fleet.launchers.dask.cluster import NO_DASHBOARD, silence
     from loadgen.fleet.launchers.dask.messages import BEGAN
     from loadgen.fleet.launchers.dask.relay import Relay
 
     silence()
     cluster = distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=False, protocol="tcp", dashboard_address=None
+        n_workers=2, threads_per_worker=1, processes=False, protocol="tcp", scheduler_kwargs=NO_DASHBOARD
     )
     attempts: list[str] = []
 
@@ -141,7 +141,7 @@ def test_dask_that_runs_a_finished_task_again_fires_nothing(redis: RealServer, m
         cluster.sync(cluster.scheduler.remove_worker, relay.worker, stimulus_id="test", close=False)
         until_s = time.monotonic() + 20
         while len(began := began_of(relay)) < 2 and time.monotonic() < until_s:
-            pass
+            time.sleep(0.02)
         attempts.extend(began)
 
     def began_of(relay: Relay) -> list[str]:

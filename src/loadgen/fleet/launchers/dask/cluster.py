@@ -28,6 +28,9 @@ SETTINGS = {
     "distributed.worker.profile.enabled": False,
 }
 
+# Without an address, a scheduler's page of health is at port 8787, which another scheduler may have.
+NO_DASHBOARD = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
+
 
 @contextlib.contextmanager
 def client_of(address: str) -> Iterator[Client]:
@@ -57,7 +60,7 @@ def local_client(workers: int) -> Iterator[Client]:
         until_end.enter_context(dask.config.set(SETTINGS))
         folder = until_end.enter_context(tempfile.TemporaryDirectory(prefix="loadgen-dask-"))
         cluster = until_end.enter_context(
-            LocalCluster(n_workers=0, processes=False, protocol="tcp", dashboard_address=None)
+            LocalCluster(n_workers=0, processes=False, protocol="tcp", scheduler_kwargs=NO_DASHBOARD)
         )
         for _ in range(workers):
             until_end.callback(end_worker, started_worker(cluster.scheduler_address, folder))
